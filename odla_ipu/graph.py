@@ -1,0 +1,330 @@
+"""The graph of ODLA ops: values, nodes, and graphs that grow in order of execution.
+
+Shapes and types are inferred as each op is added, so a wrong call fails at the user's own line.  A
+dimension may be unknown (-1) or named; :func:`specialise` fixes it and infers everything again.
+"""
+
+import os
+import sys
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from .errors import InternalError, InvalidParameter
+from .types import ElementType, Shape, ValueType, check_shape, element_type, format_shape, known
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class Value:
+    """A tensor of a graph: an argument, a constant (``data`` is set) or a result of a node."""
+
+    __slots__ = ("data", "graph", "id", "node", "type")
+
+    def __init__(
+        self,
+        graph: "Graph",
+        id: str,
+        type: ValueType,
+        node: Optional["Node"] = None,
+        data: Optional[np.ndarray] = None,
+    ):
+        self.graph = graph
+        self.id = id
+        self.type = type
+        self.node = node
+        self.data = data
+
+    @property
+    def element_type(self) -> ElementType:
+        return self.type.element_type
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    @property
+    def rank(self) -> int:
+        return len(self.type.shape)
+
+    @property
+    def dims(self) -> Tuple[int, ...]:
+        """The shape as sizes; raises InvalidParameter while one is unknown."""
+        return self.type.dims
+
+    @property
+    def is_constant(self) -> bool:
+        return self.data is not None
+
+    def __repr__(self) -> str:
+        return f"<Value %{self.id}: {self.type}>"
+
+
+class Node:
+    """One op of a graph.  The registry's ``Op`` adds the declared parameters.
+
+    ``origin`` is where the user made it: ``file.py:12``, or what a frontend says.
+    """
+
+    name = "node"
+    graph: "Graph"
+    id: str
+    origin: str
+    outputs: Tuple[Value, ...]
+
+    def operands(self) -> List[Value]:
+        """The values it reads, in the order of its parameters; absent ones are left out."""
+        raise InternalError(f"{self.name} does not say what it reads")
+
+    def attributes(self) -> Dict[str, Any]:
+        """Its parameters that are not values, for printing."""
+        return {}
+
+    def copy_to(self, graph: "Graph", values: Mapping[Value, Value]) -> Tuple[Value, ...]:
+        """Add the same op to ``graph``, reading ``values[operand]`` for each operand."""
+        raise InternalError(f"{self.name} cannot be copied")
+
+    @property
+    def where(self) -> str:
+        """Name, id and origin for messages."""
+        return f"{self.name} '{self.id}'" + (f" ({self.origin})" if self.origin else "")
+
+    def error(self, message: str) -> InvalidParameter:
+        """An exception that says where: ``raise self.error("...")``."""
+        return InvalidParameter(f"{self.where}: {message}")
+
+
+class Output:
+    """A result of a graph: the name it is bound by and its value."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, name: str, value: Value):
+        self.name = name
+        self.value = value
+
+
+class Graph:
+    """Arguments, nodes in order of execution, and outputs.
+
+    ``origin``, when set, is what new nodes note as their place of origin (frontends use it for the
+    name of the source node); otherwise it is the line of the user's code.
+    """
+
+    def __init__(self, name: str = "graph"):
+        self.name = name
+        self.arguments: List[Value] = []
+        self.nodes: List[Node] = []
+        self.outputs: List[Output] = []
+        self.origin: Optional[str] = None
+        self._ids: Dict[str, int] = {}
+
+    def add_argument(self, id: str, type: ValueType) -> Value:
+        """A new graph input.  Its name must not be taken by another argument."""
+        if any(argument.id == id for argument in self.arguments):
+            raise InvalidParameter(f"argument '{id}' exists already; give each its own name")
+        value = Value(self, self.unique_id(id), type)
+        self.arguments.append(value)
+        return value
+
+    def add_constant(self, data: np.ndarray, id: Optional[str] = None) -> Value:
+        """A constant that refers to ``data`` (not copied; do not write to it afterwards)."""
+        data = _native(data)
+        kind = ValueType(element_type(data.dtype), check_shape(data.shape, f"constant '{id}'"))
+        return Value(self, self.unique_id(id or "constant"), kind, data=data)
+
+    def add_node(self, node: Node, types: Sequence[ValueType]) -> Tuple[Value, ...]:
+        """Append ``node`` with results of ``types``; their ids derive from the node's."""
+        node.outputs = tuple(
+            Value(self, node.id if index == 0 else self.unique_id(f"{node.id}_{index}"), kind, node)
+            for index, kind in enumerate(types)
+        )
+        self.nodes.append(node)
+        return node.outputs
+
+    def set_output(self, value: Value, name: Optional[str] = None) -> None:
+        """Make ``value`` a result, bound by ``name`` (its id when None)."""
+        self.own(value, "output")
+        name = value.id if name is None else name
+        if any(output.name == name for output in self.outputs):
+            raise InvalidParameter(f"output '{name}' exists already; give each its own name")
+        self.outputs.append(Output(name, value))
+
+    def own(self, value: Value, what: str) -> None:
+        """Raise InvalidParameter unless ``value`` belongs to this graph."""
+        if value.graph is not self:
+            raise InvalidParameter(
+                f"{what}: value '{value.id}' belongs to another computation "
+                f"('{value.graph.name}', not '{self.name}'); make it in this one"
+            )
+
+    def unique_id(self, wanted: str) -> str:
+        """``wanted``, with a number appended when it is taken."""
+        count = self._ids.get(wanted)
+        if count is None:
+            self._ids[wanted] = 0
+            return wanted
+        while True:
+            count += 1
+            candidate = f"{wanted}_{count}"
+            if candidate not in self._ids:
+                self._ids[wanted] = count
+                self._ids[candidate] = 0
+                return candidate
+
+    def place(self) -> str:
+        """Where the op being added comes from."""
+        return self.origin if self.origin is not None else _users_line()
+
+    def used_nodes(self) -> List[Node]:
+        """The nodes that some output depends on, in order."""
+        needed = {id(output.value) for output in self.outputs}
+        used = []
+        for node in reversed(self.nodes):
+            if any(id(value) in needed for value in node.outputs):
+                needed.update(id(operand) for operand in node.operands())
+                used.append(node)
+        used.reverse()
+        return used
+
+    def consumers(self) -> Dict[Value, int]:
+        """How often each value is read, as operand or as output."""
+        counts: Dict[Value, int] = {}
+        for node in self.nodes:
+            for operand in node.operands():
+                counts[operand] = counts.get(operand, 0) + 1
+        for output in self.outputs:
+            counts[output.value] = counts.get(output.value, 0) + 1
+        return counts
+
+    def __str__(self) -> str:
+        lines = [f"graph {self.name} {{"]
+        lines += [f"  argument %{value.id}: {value.type}" for value in self.arguments]
+        lines += [f"  {_format_node(node)}" for node in self.nodes]
+        lines += [f"  output {output.name} = %{output.value.id}" for output in self.outputs]
+        return "\n".join(lines + ["}"])
+
+
+Rule = Callable[[Graph, Node, Dict[Value, Value]], Optional[Sequence[Value]]]
+
+
+def rewrite(
+    graph: Graph,
+    rule: Optional[Rule] = None,
+    argument_type: Optional[Callable[[Value], ValueType]] = None,
+    constant: Optional[Callable[[Value], np.ndarray]] = None,
+) -> Graph:
+    """A new graph with the nodes that outputs need, each as ``rule`` makes it anew.
+
+    ``rule(new, node, values)`` adds what replaces ``node`` to the graph ``new`` (``values`` maps
+    old values to new ones) and returns the new results, or None to copy the node as it is.
+    ``argument_type`` and ``constant`` give arguments another type and constants other data.
+    Takes time linear in the size of the graph.
+    """
+    new = Graph(graph.name)
+    values: Dict[Value, Value] = {}
+    for argument in graph.arguments:
+        kind = argument.type if argument_type is None else argument_type(argument)
+        values[argument] = new.add_argument(argument.id, kind)
+
+    def carry(value: Value) -> None:
+        if value not in values and value.data is not None:
+            data = value.data if constant is None else constant(value)
+            values[value] = new.add_constant(data, value.id)
+
+    for node in graph.used_nodes():
+        for operand in node.operands():
+            carry(operand)
+        new.origin = node.origin
+        results = rule(new, node, values) if rule else None
+        if results is None:
+            results = node.copy_to(new, values)
+        values.update(zip(node.outputs, results))
+    new.origin = None
+    for output in graph.outputs:
+        carry(output.value)
+        new.outputs.append(Output(output.name, values[output.value]))
+    return new
+
+
+def specialise(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> Graph:
+    """The graph with the arguments' shapes replaced by ``shapes`` and all else inferred again.
+
+    ``shapes`` maps argument names to full shapes.  A named dimension that one of them fixes is
+    fixed in every argument.  Raises InvalidParameter for unknown names, another rank, or a size
+    that contradicts one that is known already.
+    """
+    arguments = {argument.id: argument for argument in graph.arguments}
+    sizes: Dict[str, int] = {}
+    for name, shape in shapes.items():
+        if name not in arguments:
+            raise InvalidParameter(
+                f"no argument '{name}'; the arguments are {', '.join(arguments) or 'none'}"
+            )
+        _match(arguments[name], check_shape(shape, f"argument '{name}'"), sizes)
+
+    def fixed(argument: Value) -> ValueType:
+        shape = shapes.get(argument.id, argument.shape)
+        return ValueType(
+            argument.element_type,
+            tuple(sizes.get(dim, dim) if isinstance(dim, str) else dim for dim in shape),
+        )
+
+    return rewrite(graph, argument_type=fixed)
+
+
+def _match(argument: Value, shape: Shape, sizes: Dict[str, int]) -> None:
+    given, declared = format_shape(shape), format_shape(argument.shape)
+    if len(shape) != argument.rank:
+        raise InvalidParameter(
+            f"argument '{argument.id}': shape {given} has rank {len(shape)}, declared {declared}"
+        )
+    for dim, old in zip(shape, argument.shape):
+        if known(old) and dim != old:
+            raise InvalidParameter(
+                f"argument '{argument.id}': shape {given} contradicts the declared {declared}"
+            )
+        if isinstance(old, str) and isinstance(dim, int) and sizes.setdefault(old, dim) != dim:
+            raise InvalidParameter(
+                f"argument '{argument.id}': shape {given} makes '{old}' {dim}, "
+                f"but another argument makes it {sizes[old]}"
+            )
+
+
+def _native(data: np.ndarray) -> np.ndarray:
+    """``data`` in native byte order and C order; a copy only where it was not."""
+    data = np.asarray(data)
+    if not data.dtype.isnative:
+        data = data.astype(data.dtype.newbyteorder("="))
+    return data if data.flags.c_contiguous else np.ascontiguousarray(data)
+
+
+def _users_line() -> str:
+    """``file:line`` of the innermost frame outside this package."""
+    frame: Optional[Any] = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(_PACKAGE):
+            return f"{os.path.basename(code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def _format_node(node: Node) -> str:
+    results = ", ".join(f"%{value.id}: {value.type}" for value in node.outputs)
+    operands = [_format_operand(operand) for operand in node.operands()]
+    attributes = [f"{name}={_plain(value)}" for name, value in node.attributes().items()]
+    call = f"{node.name}({', '.join(operands + attributes)})"
+    return f"{results} = {call}" + (f"  # {node.origin}" if node.origin else "")
+
+
+def _format_operand(value: Value) -> str:
+    if value.data is None:
+        return f"%{value.id}"
+    if value.data.size == 1:
+        return f"{value.data.reshape(-1)[0]}"
+    return f"{value.type} %{value.id}"
+
+
+def _plain(value: Union[Any, Sequence[Any]]) -> str:
+    return value.name if hasattr(value, "name") else str(value)
