@@ -226,10 +226,11 @@ class ShapeField(Field):
 
 
 class OutputDimsField(ShapeField):
-    """The result shape as the caller computed it: checked against ours, then forgotten."""
+    """The result shape as the caller computed it: checked against ours (or not), then forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, checked: bool) -> None:
         super().__init__(None)
+        self.checked = checked
 
 
 class ElementTypeField(Field):
@@ -315,9 +316,12 @@ def shape(default: Any = REQUIRED) -> Any:
     return ShapeField(default)
 
 
-def output_dims() -> Any:
-    """``odla_value_shape`` of the result: optional, only checked."""
-    return OutputDimsField()
+def output_dims(checked: bool = True) -> Any:
+    """``odla_value_shape`` of the result: optional, and only checked.
+
+    ``checked`` is False where compilers are known to compute it wrongly.
+    """
+    return OutputDimsField(checked)
 
 
 def target_type() -> Any:
@@ -439,7 +443,7 @@ class Op(Node):
         folded = _fold(node, types)
         if folded is not None:
             return tuple(
-                graph.add_constant(np.asarray(data, kind.element_type.dtype), node.id)
+                graph.add_constant(_as_type(data, kind), node.id)
                 for data, kind in zip(folded, types)
             )
         node.id = graph.unique_id(node.id)
@@ -457,7 +461,7 @@ def _values_first(cls: Type[Op]) -> Sequence[Field]:
 
 def _check_hint(node: Op, kind: ValueType) -> None:
     for field in node.fields:
-        if isinstance(field, OutputDimsField):
+        if isinstance(field, OutputDimsField) and field.checked:
             hint = node.__dict__[field.name]
             if hint is not None and not _compatible(hint, kind.shape):
                 raise node.error(
@@ -472,9 +476,20 @@ def _compatible(hint: Shape, shape: Shape) -> bool:
     )
 
 
+def _as_type(data: Any, kind: ValueType) -> np.ndarray:
+    return np.ascontiguousarray(data, kind.element_type.dtype).reshape(kind.dims)
+
+
 def _fold(node: Op, types: Sequence[ValueType]) -> Optional[Sequence[Any]]:
-    """The results as arrays when they can be known now, else None."""
-    if node.fold is None or not all(kind.is_static for kind in types):
+    """The results as arrays when they can be known now, else None.
+
+    Results without elements are always known: devices never see a tensor of size zero.
+    """
+    if not all(kind.is_static for kind in types):
+        return None
+    if all(0 in kind.shape for kind in types):
+        return [np.empty(kind.dims, kind.element_type.dtype) for kind in types]
+    if node.fold is None:
         return None
     arrays = [operand.data for operand in node.operands()]
     if any(array is None for array in arrays):

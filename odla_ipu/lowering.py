@@ -1,0 +1,160 @@
+"""From a graph of ODLA ops to PopART's builder: one pass over the nodes, one rule per op.
+
+Rules call the builder through :class:`Lowering`, which turns values into tensor ids and names every
+PopART node after the ODLA op it comes from.
+"""
+
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from .errors import InternalError, OdlaError
+from .graph import Graph, Value
+from .registry import Op
+from .types import ElementType
+
+OPSETS = {"ai.onnx": 11, "ai.graphcore": 1}
+
+Tensor = str
+"""PopART's id of a tensor."""
+
+
+class Lowering:
+    """What a rule sees of PopART: ``b.onnx.conv([x, w], group=1)``, ``b.graphcore.gelu([x])``.
+
+    Operands may be values of the graph or tensors made by earlier calls; attributes are keywords.
+    ``arguments`` and ``outputs`` map the names of the graph to tensor ids; outputs that no op
+    computes (arguments, constants) are left out, and so are arguments that no op reads.
+    """
+
+    def __init__(self, graph: Graph, popart: Any):
+        self.popart = popart
+        self.builder = popart.Builder(opsets=OPSETS)
+        self.onnx = _Opset(self, self.builder.aiOnnxOpset11)
+        self.graphcore = _Opset(self, self.builder.aiGraphcore)
+        self.arguments: Dict[str, Tensor] = {}
+        self.outputs: Dict[str, Tensor] = {}
+        self.initializers: Dict[Tensor, int] = {}
+        self.node_id = ""
+        self._graph = graph
+        self._tensors: Dict[Value, Tensor] = {}
+        self._constants: Dict[Tuple[str, Tuple[int, ...], bytes], Tensor] = {}
+
+    def tensor(self, value: Union[Value, Tensor]) -> Tensor:
+        """The tensor that holds ``value``; arguments and constants are added when first read."""
+        if isinstance(value, str):
+            return value
+        known = self._tensors.get(value)
+        if known is not None:
+            return known
+        if value.data is not None:
+            tensor = self.builder.addInitializedInputTensor(value.data, debugContext=value.id)
+            self.initializers[tensor] = value.data.nbytes
+        elif value.node is None:
+            info = self.popart.TensorInfo(value.element_type.popart, list(value.dims))
+            tensor = self.builder.addInputTensor(info, debugContext=value.id)
+            self.arguments[value.id] = tensor
+        else:
+            raise InternalError(f"'{value.id}' is read before '{value.node.where}' is lowered")
+        self._tensors[value] = tensor
+        return tensor
+
+    def constant(self, array: Any, dtype: Any = None) -> Tensor:
+        """A constant made by a rule, such as the shape operand of Reshape."""
+        data = np.ascontiguousarray(array, dtype).reshape(np.shape(array))
+        key = (data.dtype.str, data.shape, data.tobytes())
+        if key not in self._constants:
+            self._constants[key] = self.onnx.constant(value=data)
+        return self._constants[key]
+
+    def ints(self, numbers: Sequence[int]) -> Tensor:
+        """A rank-1 INT64 constant: shapes, repeats, starts and ends."""
+        return self.constant(numbers, np.int64)
+
+    def scalar(self, number: float, element_type: ElementType) -> Tensor:
+        """A rank-0 constant of an element type."""
+        return self.constant(np.asarray(number, element_type.dtype))
+
+    def reshape(self, x: Union[Value, Tensor], dims: Sequence[int]) -> Tensor:
+        return self.onnx.reshape([x, self.ints(dims)])
+
+    def transpose(self, x: Union[Value, Tensor], permutation: Sequence[int]) -> Tensor:
+        """``x``, transposed unless ``permutation`` changes nothing."""
+        permutation = list(permutation)
+        if permutation == list(range(len(permutation))):
+            return self.tensor(x)
+        return self.onnx.transpose([x], perm=permutation)
+
+    def slice(
+        self, x: Union[Value, Tensor], axis: int, start: int, end: int, step: int = 1
+    ) -> Tensor:
+        """ONNX Slice-11 along one axis."""
+        operands = [x, self.ints([start]), self.ints([end]), self.ints([axis])]
+        return self.onnx.slice(operands + [self.ints([step])])
+
+    def cast(self, x: Union[Value, Tensor], element_type: ElementType) -> Tensor:
+        return self.onnx.cast([x], to=element_type.popart)
+
+    def binary(self, name: str, left: Any, right: Any) -> Tensor:
+        """A two-operand ONNX op by its builder name, for rules that loop over operands."""
+        return getattr(self.onnx, name)([left, right])
+
+    def run(self, training: bool) -> "Lowering":
+        """Lower every node that an output needs."""
+        for node in self._graph.used_nodes():
+            self._lower_node(node, training)  # type: ignore[arg-type]
+        for output in self._graph.outputs:
+            if output.value.node is not None:
+                self.outputs[output.name] = self._tensors[output.value]
+        return self
+
+    def _lower_node(self, node: Op, training: bool) -> None:
+        self.node_id = node.id
+        try:
+            rule = node.lower_training if training else node.lower
+            results = rule(self)
+        except OdlaError:
+            raise
+        except self.popart.popart_exception as error:
+            raise node.error(f"PopART refuses it: {error}") from error
+        tensors = [results] if isinstance(results, str) else list(results)
+        if len(tensors) < len(node.outputs):
+            raise InternalError(
+                f"{node.where}: the rule gave {len(tensors)} of {len(node.outputs)} results"
+            )
+        inputs = {self._tensors.get(operand) for operand in node.operands()}
+        for value, tensor in zip(node.outputs, tensors):
+            # A rule that changes nothing hands its operand through; results stay tensors of their
+            # own, since PopART anchors computed tensors only.
+            self._tensors[value] = self.onnx.identity([tensor]) if tensor in inputs else tensor
+
+
+class _Opset:
+    """One opset of the builder; attributes are its methods, taking values and tensors alike."""
+
+    def __init__(self, lowering: Lowering, methods: Any):
+        self._lowering = lowering
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:
+        lowering = self._lowering
+        method = getattr(self._methods, name)
+
+        def call(operands: Optional[Sequence[Any]] = None, **attributes: Any) -> Any:
+            attributes.setdefault("debugContext", lowering.node_id)
+            if operands is None:
+                return method(**attributes)
+            return method([lowering.tensor(one) for one in operands], **attributes)
+
+        # Kept on the instance: the next look-up of the same method costs nothing.
+        self.__dict__[name] = call
+        return call
+
+
+def lower(graph: Graph, popart: Any, training: bool = False) -> Lowering:
+    """Build ``graph`` with ``popart``'s Builder.
+
+    All shapes must be known and all element types PopART's (the passes see to that).  Raises
+    InvalidParameter when PopART refuses a node, InternalError when a rule is wrong.
+    """
+    return Lowering(graph, popart).run(training)
