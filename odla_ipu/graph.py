@@ -120,9 +120,9 @@ class Graph:
         self._ids: Dict[str, int] = {}
 
     def add_argument(self, id: str, type: ValueType) -> Value:
-        """A new graph input.  Its name must not be taken by another argument."""
-        if any(argument.id == id for argument in self.arguments):
-            raise InvalidParameter(f"argument '{id}' exists already; give each its own name")
+        """A new graph input, bound by ``id``, which no other value may have."""
+        if id in self._ids:
+            raise InvalidParameter(f"argument '{id}': a value of that name exists; choose another")
         value = Value(self, self.unique_id(id), type)
         self.arguments.append(value)
         return value
@@ -205,7 +205,32 @@ class Graph:
         return "\n".join(lines + ["}"])
 
 
-Rule = Callable[[Graph, Node, Dict[Value, Value]], Optional[Sequence[Value]]]
+class Carried(Dict[Value, Value]):
+    """Values of a graph and what stands for them in its rewritten form.
+
+    Constants are carried over when they are first asked for, and so is anything that a rule has
+    put off: ``later[value]`` is called for the replacement of ``value``.
+    """
+
+    def __init__(self, new: Graph, constant: Optional[Callable[[Value], np.ndarray]]):
+        super().__init__()
+        self.new = new
+        self.later: Dict[Value, Callable[[], Value]] = {}
+        self._constant = constant
+
+    def __missing__(self, value: Value) -> Value:
+        if value in self.later:
+            replacement = self.later.pop(value)()
+        elif value.data is not None:
+            data = value.data if self._constant is None else self._constant(value)
+            replacement = self.new.add_constant(data, value.id)
+        else:
+            raise InternalError(f"'{value.id}' is read before it is rewritten")
+        self[value] = replacement
+        return replacement
+
+
+Rule = Callable[[Graph, Node, Carried], Optional[Sequence[Value]]]
 
 
 def rewrite(
@@ -217,33 +242,25 @@ def rewrite(
     """A new graph with the nodes that outputs need, each as ``rule`` makes it anew.
 
     ``rule(new, node, values)`` adds what replaces ``node`` to the graph ``new`` (``values`` maps
-    old values to new ones) and returns the new results, or None to copy the node as it is.
+    old values to new ones) and returns the new results, or None to copy the node as it is, or
+    nothing (an empty list) when it puts the results into ``values.later``.
     ``argument_type`` and ``constant`` give arguments another type and constants other data.
     Takes time linear in the size of the graph.
     """
     new = Graph(graph.name)
-    values: Dict[Value, Value] = {}
+    values = Carried(new, constant)
     for argument in graph.arguments:
         kind = argument.type if argument_type is None else argument_type(argument)
         values[argument] = new.add_argument(argument.id, kind)
-
-    def carry(value: Value) -> None:
-        if value not in values and value.data is not None:
-            data = value.data if constant is None else constant(value)
-            values[value] = new.add_constant(data, value.id)
-
     for node in graph.used_nodes():
-        for operand in node.operands():
-            carry(operand)
         new.origin = node.origin
         results = rule(new, node, values) if rule else None
         if results is None:
             results = node.copy_to(new, values)
         values.update(zip(node.outputs, results))
-    new.origin = None
     for output in graph.outputs:
-        carry(output.value)
         new.outputs.append(Output(output.name, values[output.value]))
+    new.origin = None
     return new
 
 

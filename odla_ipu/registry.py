@@ -342,7 +342,8 @@ class Op(Node):
 
     fields: ClassVar[Tuple[Field, ...]] = ()
     python: ClassVar[str] = ""
-    variadic: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
+    """Whether an element of the result depends on the same element of the operands only."""
     fold: ClassVar[Optional[Callable[..., Any]]] = None
 
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:

@@ -55,6 +55,7 @@ class _Unary(Op, declare=False):
     """Result type and shape are those of the operand; ``popart`` names the builder's method."""
 
     popart = ""
+    elementwise = True
 
     def infer(self) -> ValueType:
         return self.operands()[0].type
@@ -281,6 +282,7 @@ class IsInf(Op):
 class Clamp(Op):
     """min(max(x, lo), hi)."""
 
+    elementwise = True
     input = tensor(NUMERIC)
     lo = f32()
     hi = f32()
@@ -310,6 +312,7 @@ class _Binary(Op, declare=False):
     lhs = tensor(NUMERIC)
     rhs = tensor(NUMERIC)
     popart = ""
+    elementwise = True
 
     def infer(self) -> ValueType:
         kind = self.lhs.element_type
@@ -872,6 +875,8 @@ class _MatrixProduct(Op, declare=False):
         return ValueType(self.A.element_type, _matmul_shape(self, left, right))
 
     def lower_product(self, b: Any) -> Any:
+        if self.A.elements == 0:  # an inner size of zero: a sum of nothing
+            return b.constant(np.zeros(self.product_type().dims, self.A.element_type.dtype))
         left = _transpose_last(b, self.A, self.A.rank, self.A_transpose)
         right = _transpose_last(b, self.B, self.B.rank, self.B_transpose)
         kind = self.A.element_type

@@ -1,0 +1,120 @@
+"""Element types of the graph become those that the device computes.
+
+64-bit types shrink to 32 bits, FLOAT64 to FLOAT32; in fp16 all floats become FLOAT16.  Values are
+converted where they enter and leave the device, constants here.
+"""
+
+from typing import Any, Dict, Mapping
+
+import numpy as np
+
+from ..errors import InvalidParameter, UnsupportedType
+from ..graph import Carried, Graph, Node, Value, rewrite
+from ..registry import ElementTypeField, Op, ResultTypeField
+from ..types import ElementType, ValueType
+
+_E = ElementType
+_FP32: Mapping[ElementType, ElementType] = {
+    _E.INT64: _E.INT32,
+    _E.UINT64: _E.UINT32,
+    _E.FLOAT64: _E.FLOAT32,
+}
+PRECISIONS: Dict[str, Mapping[ElementType, ElementType]] = {
+    "fp32": _FP32,
+    "fp16": {**_FP32, _E.FLOAT64: _E.FLOAT16, _E.FLOAT32: _E.FLOAT16},
+}
+"""Types that change, by the name of the precision."""
+
+
+def device_type(kind: ElementType, precision: str) -> ElementType:
+    """The type by which the device computes ``kind``; raises UnsupportedType without one."""
+    changed = PRECISIONS[precision].get(kind, kind)
+    changed.popart  # noqa: B018  raises for types that PopART does not know
+    return changed
+
+
+def to_device_types(graph: Graph, precision: str) -> Graph:
+    """Requires nothing; ensures that every value has a type that PopART computes."""
+
+    def rule(new: Graph, node: Node, values: Carried) -> Any:
+        changes = {
+            field.name: device_type(node.__dict__[field.name], precision)
+            for field in node.fields  # type: ignore[attr-defined]
+            if isinstance(field, (ElementTypeField, ResultTypeField))
+        }
+        return node.copy_to(new, values, **changes) if changes else None  # type: ignore[call-arg]
+
+    if not _needed(graph, precision):
+        return graph
+    return rewrite(
+        graph,
+        rule,
+        argument_type=lambda value: ValueType(_typed(value, precision), value.shape),
+        constant=lambda value: convert(
+            _data(value), _typed(value, precision), f"constant '{value.id}'"
+        ),
+    )
+
+
+def convert(data: np.ndarray, kind: ElementType, what: str) -> np.ndarray:
+    """``data`` as ``kind``: integers that fit, finite floats held within FLOAT16's range.
+
+    Returns ``data`` itself when it has that type.  Raises InvalidParameter for integers out of
+    range, naming ``what``.
+    """
+    dtype = kind.dtype
+    if data.dtype == dtype:
+        return data
+    if kind.is_integer and data.dtype.kind in "iu" and data.size:
+        limits = np.iinfo(dtype)
+        low, high = int(data.min()), int(data.max())
+        if low < limits.min or high > limits.max:
+            raise InvalidParameter(
+                f"{what} holds {low if low < limits.min else high}; the device computes "
+                f"{kind.name}, which holds {limits.min} to {limits.max}"
+            )
+    if kind is ElementType.FLOAT16:
+        return _saturated(data)
+    with np.errstate(over="ignore"):
+        return data.astype(dtype)
+
+
+def _saturated(data: np.ndarray) -> np.ndarray:
+    """FLOAT16, where finite values stay finite, as on the IPU."""
+    with np.errstate(over="ignore"):
+        half = data.astype(np.float16)
+    overflown = np.isinf(half) & np.isfinite(data)
+    if overflown.any():
+        limit = np.finfo(np.float16).max
+        half[overflown] = np.where(data[overflown] > 0, limit, -limit)
+    return half
+
+
+def _needed(graph: Graph, precision: str) -> bool:
+    changed = PRECISIONS[precision]
+    seen = {argument.element_type for argument in graph.arguments}
+    for node in graph.used_nodes():
+        seen.update(operand.element_type for operand in node.operands())
+        seen.update(result.element_type for result in node.outputs)
+    for kind in seen:
+        device_type(kind, precision)
+    return any(kind in changed for kind in seen) or any(
+        node.__dict__[field.name] in changed
+        for node in graph.nodes
+        if isinstance(node, Op)
+        for field in node.fields
+        if isinstance(field, (ElementTypeField, ResultTypeField))
+    )
+
+
+def _typed(value: Value, precision: str) -> ElementType:
+    try:
+        return device_type(value.element_type, precision)
+    except UnsupportedType as error:
+        raise UnsupportedType(f"'{value.id}': {error}") from None
+
+
+def _data(value: Value) -> np.ndarray:
+    if value.data is None:
+        raise InvalidParameter(f"'{value.id}' is no constant")
+    return value.data
