@@ -1,0 +1,22 @@
+"""Shared by all tests: the device that the test bodies run on."""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device",
+        default="sim",
+        choices=["sim", "ipu", "ipu_model"],
+        help="device that the tests run on",
+    )
+
+
+@pytest.fixture(scope="session")
+def device(request):
+    return request.config.getoption("--device")

@@ -1,0 +1,205 @@
+"""Computations, which users build, and executables, which devices run.
+
+::
+
+    with odla_ipu.Computation() as c:
+        x = odla_ipu.argument("x", (2, 3), "float32")
+        odla_ipu.output(odla_ipu.relu(x), "y")
+    y = c.run(x=array)["y"]
+"""
+
+import math
+import threading
+import warnings
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .errors import InvalidParameter
+from .executable import Executable, compile_graph
+from .graph import Graph, Value, specialise
+from .passes import PRECISIONS
+from .passes.shapes import with_batch
+from .types import Dim, ValueType, check_shape, element_type, format_shape, known
+
+_open = threading.local()
+
+
+class Computation:
+    """A graph of ODLA ops with its arguments and outputs.
+
+    Used as a context it becomes the one that ``odla_ipu.argument``, ``odla_ipu.output`` and ops
+    without operands add to; contexts nest, and each thread has its own.  ``run`` compiles when it
+    must and keeps what it compiled.
+    """
+
+    def __init__(self, name: str = "computation", graph: Optional[Graph] = None):
+        self.graph = Graph(name) if graph is None else graph
+        self._executables: Dict[Tuple[Any, ...], Executable] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Computation":
+        if not hasattr(_open, "stack"):
+            _open.stack = []
+        _open.stack.append(self)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        _open.stack.remove(self)
+
+    # Building.
+
+    def argument(self, name: str, shape: Sequence[Dim], dtype: Any = "float32") -> Value:
+        """A new input of ``shape`` (-1 or a name for a dimension that is fixed later)."""
+        kind = ValueType(element_type(dtype), check_shape(shape, f"argument '{name}'"))
+        return self.graph.add_argument(name, kind)
+
+    def constant(self, data: Any, name: Optional[str] = None) -> Value:
+        """A constant; arrays are referred to, not copied."""
+        return self.graph.add_constant(np.asarray(data), name)
+
+    def output(self, value: Value, name: Optional[str] = None) -> Value:
+        """Make ``value`` a result, named ``name`` (the value's id when None)."""
+        self.graph.set_output(value, name)
+        return value
+
+    @property
+    def arguments(self) -> Dict[str, ValueType]:
+        """Names and types of the inputs, in order."""
+        return {argument.id: argument.type for argument in self.graph.arguments}
+
+    @property
+    def outputs(self) -> Dict[str, ValueType]:
+        """Names and types of the results, in order."""
+        return {output.name: output.value.type for output in self.graph.outputs}
+
+    def __str__(self) -> str:
+        return str(self.graph)
+
+    # Running.
+
+    def specialise(self, shapes: Mapping[str, Sequence[int]]) -> "Computation":
+        """The same computation with the arguments' shapes fixed and all others inferred again.
+
+        Raises InvalidParameter for unknown names and shapes that contradict the declaration.
+        """
+        return Computation(graph=specialise(self.graph, shapes))
+
+    def compile(
+        self,
+        device: Optional[str] = None,
+        precision: str = "fp32",
+        batch: Optional[int] = None,
+        shapes: Optional[Mapping[str, Sequence[int]]] = None,
+    ) -> Executable:
+        """Compile for ``device`` (``auto``, ``sim``, ``ipu``, ``ipu_model``; ``ODLA_IPU_DEVICE``).
+
+        ``precision`` is ``fp32`` or ``fp16`` (weights and activations; inputs and outputs keep
+        their types).  ``batch`` replaces the first dimension of the arguments, ``shapes`` fixes
+        shapes by name.  Raises InvalidParameter when a shape stays open or an argument is wrong,
+        DeviceUnavailable when the named device cannot be used, OutOfMemory when it is too small.
+        """
+        if precision not in PRECISIONS:
+            raise InvalidParameter(
+                f"precision is {precision!r}; accepted: {', '.join(sorted(PRECISIONS))}"
+            )
+        graph = self.graph
+        if shapes:
+            graph = specialise(graph, shapes)
+        if batch is not None:
+            graph = with_batch(graph, batch)
+        _check(graph)
+        return compile_graph(graph, device, precision)
+
+    def run(
+        self,
+        inputs: Optional[Mapping[str, Any]] = None,
+        device: Optional[str] = None,
+        precision: str = "fp32",
+        **named: Any,
+    ) -> Dict[str, np.ndarray]:
+        """Run on ``device`` with inputs by keyword or in one dict; outputs by name.
+
+        Open dimensions are taken from the arrays given; each new set of shapes compiles once.
+        """
+        given = {**(inputs or {}), **named}
+        shapes = {
+            argument.id: np.shape(given[argument.id])
+            for argument in self.graph.arguments
+            if not argument.type.is_static and argument.id in given
+        }
+        key = (
+            device,
+            precision,
+            len(self.graph.nodes),
+            tuple(output.name for output in self.graph.outputs),
+            tuple(sorted(shapes.items())),
+        )
+        with self._lock:
+            executable = self._executables.get(key)
+            if executable is None:
+                executable = self.compile(device, precision, shapes=shapes)
+                self._executables[key] = executable
+        return executable.run(given)
+
+
+def current() -> Computation:
+    """The innermost open computation of this thread; raises InvalidParameter without one."""
+    stack: List[Computation] = getattr(_open, "stack", [])
+    if not stack:
+        raise InvalidParameter(
+            "no computation is open here; write: with odla_ipu.Computation() as c: ..."
+        )
+    return stack[-1]
+
+
+def argument(name: str, shape: Sequence[Dim], dtype: Any = "float32") -> Value:
+    """:meth:`Computation.argument` of the open computation."""
+    return current().argument(name, shape, dtype)
+
+
+def constant(data: Any, name: Optional[str] = None) -> Value:
+    """:meth:`Computation.constant` of the open computation."""
+    return current().constant(data, name)
+
+
+def output(value: Value, name: Optional[str] = None) -> Value:
+    """:meth:`Computation.output` of the computation that ``value`` belongs to."""
+    value.graph.set_output(value, name)
+    return value
+
+
+def _check(graph: Graph) -> None:
+    if not graph.outputs:
+        raise InvalidParameter(
+            f"'{graph.name}' has no outputs; name one with odla_ipu.output(value, name)"
+        )
+    open_arguments = [one for one in graph.arguments if not one.type.is_static]
+    if open_arguments:
+        listed = ", ".join(f"{one.id}{format_shape(one.shape)}" for one in open_arguments)
+        first = open_arguments[0]
+        sample = ",".join(str(dim) if known(dim) else "1" for dim in first.shape)
+        raise InvalidParameter(
+            f"'{graph.name}' has open dimensions: {listed}; fix them with "
+            f"shapes={{'{first.id}': ({sample},)}} or --shape {first.id}={sample}"
+        )
+    _warn_of_nan(graph)
+
+
+def _warn_of_nan(graph: Graph) -> None:
+    seen = set()
+    for node in graph.used_nodes():
+        for operand in node.operands():
+            data = operand.data
+            if data is None or operand in seen or data.dtype.kind != "f":
+                continue
+            seen.add(operand)
+            # A sum is NaN only if an element is, or if infinities cancel: look closer only then.
+            with np.errstate(all="ignore"):
+                suspicious = math.isnan(float(data.sum(dtype=np.float32)))
+            if suspicious and np.isnan(data).any():
+                warnings.warn(
+                    f"constant '{operand.id}' contains NaN; {node.where} reads it",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
