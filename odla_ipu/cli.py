@@ -1,0 +1,432 @@
+"""The command ``odla-ipu``."""
+
+import json
+import os
+import sys
+import time
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import click
+import numpy as np
+
+from .container import MAGIC
+from .errors import FileMissing, InvalidParameter, OdlaError
+
+DEVICES = ["auto", "sim", "ipu", "ipu_model"]
+
+
+class _Command(click.Command):
+    """Errors of the package end the program with their message and status, without a trace."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except OdlaError as error:
+            raise _Failure(str(error), int(error.status)) from error
+
+
+class _Failure(click.ClickException):
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.exit_code = code or 1
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="odla_ipu")
+def main() -> None:
+    """Run ODLA computations and ONNX models on Graphcore IPUs, or on the simulator."""
+
+
+def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_device = click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default=None,
+    help="Where to run; the default is ODLA_IPU_DEVICE or auto.",
+)
+_model_options = _options(
+    click.option("--shape", "shapes", multiple=True, help="Input shape: name=1,3,48,320."),
+    _device,
+    click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32"),
+    click.option("--batch", type=int, default=None, help="Replace the batch size."),
+)
+
+
+@main.command()
+@click.option("--image", type=click.Path(), default=None, help="An image of one line of text.")
+@click.option("--text", default="Graphcore IPU 2026", help="The line to draw without --image.")
+@_device
+def demo(image: Optional[str], text: str, device: Optional[str]) -> None:
+    """Read the text of an image with a trained OCR model, PP-OCRv4."""
+    import odla_ipu
+
+    from . import ocr, pretrained
+
+    stages: List[Tuple[str, float]] = []
+
+    def timed(name: str, function: Callable[[], Any]) -> Any:
+        with _progress(name):
+            start = time.perf_counter()
+            result = function()
+            stages.append((name, time.perf_counter() - start))
+        return result
+
+    path = timed("fetch the model", lambda: pretrained.path("ppocr_rec"))
+    picture = timed("image", lambda: ocr.open_image(image) if image else ocr.render(text))
+    pixels = timed("preprocess", lambda: ocr.preprocess(picture))
+    model = timed("load the ONNX file", lambda: odla_ipu.load(path, {"x": pixels.shape}))
+    executable = timed("compile", lambda: model.compile(device))
+    output = timed("run", lambda: next(iter(executable.run(x=pixels).values())))
+    read, confidence = timed("decode", lambda: ocr.decode(output[0], ocr.characters(path)))
+
+    _table(["stage", "ms"], [[name, f"{seconds * 1e3:.1f}"] for name, seconds in stages])
+    click.echo(f"device: {executable.device}")
+    if not image:
+        click.echo(f"drawn:  {text}")
+    click.echo(f"read:   {read}")
+    click.echo(f"confidence: {confidence:.3f}")
+
+
+@main.command()
+@click.argument("model")
+@click.option("--input", "inputs", multiple=True, help="Input data: name=file.npy.")
+@_model_options
+@click.option("--output", "folder", default=None, help="Folder for the outputs, as .npy files.")
+@click.option("--check", is_flag=True, help="Compare with onnxruntime on the same file.")
+def run(
+    model: str,
+    inputs: Sequence[str],
+    shapes: Sequence[str],
+    device: Optional[str],
+    precision: str,
+    batch: Optional[int],
+    folder: Optional[str],
+    check: bool,
+) -> None:
+    """Run MODEL (an .onnx or .odla file, or the name of a trained model) once.
+
+    Inputs that are not given are filled with reproducible random numbers (integers with 0 and 1).
+    """
+    given = {name: _load_array(file) for name, file in map(_pair, inputs)}
+    executable, path = _executable(model, given, shapes, device, precision, batch)
+    feeds = _feeds(executable.arguments, given)
+    results = executable.run(feeds)
+    _table(
+        ["output", "type", "min", "mean", "max"],
+        [[name, _describe(array), *_statistics(array)] for name, array in results.items()],
+    )
+    click.echo(f"device: {executable.device}, {precision}")
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+        for name, array in results.items():
+            np.save(os.path.join(folder, f"{name.replace('/', '_')}.npy"), array)
+    if check and not _check(path, feeds, results, precision):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("model")
+@_model_options
+@click.option("--runs", type=int, default=50, help="Timed runs, after 5 untimed ones.")
+def bench(
+    model: str,
+    shapes: Sequence[str],
+    device: Optional[str],
+    precision: str,
+    batch: Optional[int],
+    runs: int,
+) -> None:
+    """Measure MODEL and print one JSON record with the conditions.
+
+    Latencies are in milliseconds, throughput in runs per second; the accuracy is the largest
+    deviation from onnxruntime on the same file, relative to its largest output.
+    """
+    from .version import VERSION
+
+    if runs < 1:
+        raise InvalidParameter(f"--runs is {runs}; accepted: 1 and more")
+    start = time.perf_counter()
+    executable, path = _executable(model, {}, shapes, device, precision, batch)
+    ready = time.perf_counter() - start
+    feeds = _feeds(executable.arguments, {})
+    results = {}
+    for _ in range(5):
+        results = executable.run(feeds)
+    latencies = []
+    with _progress(f"{runs} runs"):
+        for _ in range(runs):
+            start = time.perf_counter()
+            executable.run(feeds)
+            latencies.append((time.perf_counter() - start) * 1e3)
+    record = {
+        "model": model,
+        "device": executable.device,
+        "precision": precision,
+        "inputs": {name: str(kind) for name, kind in executable.arguments.items()},
+        "runs": runs,
+        "ready_seconds": round(ready, 3),
+        "latency_ms": {
+            "median": round(float(np.median(latencies)), 4),
+            "p90": round(float(np.percentile(latencies, 90)), 4),
+            "min": round(min(latencies), 4),
+        },
+        "throughput_per_second": round(1e3 / float(np.mean(latencies)), 2),
+        "version": VERSION,
+        "cpus": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+    }
+    if not _is_executable_file(path):
+        record["deviation"] = max(_deviations(path, feeds, results).values())
+    click.echo(json.dumps(record))
+
+
+@main.command()
+@click.argument("model")
+@click.option("-o", "--output", "target", required=True, help="The executable file, .odla.")
+@_model_options
+def compile(
+    model: str,
+    target: str,
+    shapes: Sequence[str],
+    device: Optional[str],
+    precision: str,
+    batch: Optional[int],
+) -> None:
+    """Compile MODEL into an executable file for odla-ipu run and Executable.load."""
+    executable, _ = _executable(model, {}, shapes, device, precision, batch)
+    executable.save(target)
+    click.echo(f"{target}: {os.path.getsize(target)} bytes for {executable.device}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+def devices(as_json: bool) -> None:
+    """List the devices and why one is unavailable."""
+    from . import device
+
+    found = [(one.name, one.available, one.description) for one in device.status()]
+    if as_json:
+        keys = ("name", "available", "description")
+        click.echo(json.dumps([dict(zip(keys, one)) for one in found]))
+        return
+    _table(
+        ["device", "available", ""],
+        [[name, "yes" if available else "no", text] for name, available, text in found],
+    )
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+def ops(as_json: bool) -> None:
+    """List the supported ODLA ops."""
+    from . import ops as declared
+    from .registry import OPS, family, python_signature
+
+    names = list(declared.__all__)
+    rows = sorted(
+        (names.index(family(cls)) if family(cls) in names else len(names), name, cls)
+        for name, cls in OPS.items()
+    )
+    table = [
+        {
+            "op": name,
+            "family": family(cls),
+            "python": f"{cls.python}{python_signature(cls)}",
+            "meaning": (cls.__doc__ or "").strip().splitlines()[0],
+        }
+        for _, name, cls in rows
+    ]
+    if as_json:
+        click.echo(json.dumps(table))
+        return
+    _table(
+        ["family", "op", "meaning"], [[row["family"], row["op"], row["meaning"]] for row in table]
+    )
+
+
+@main.command()
+@click.option("--popart-path", is_flag=True, help="Folder that makes `import popart` the stand-in.")
+def config(popart_path: bool) -> None:
+    """Print folders for builds and for PYTHONPATH."""
+    if not popart_path:
+        raise InvalidParameter("nothing asked for; accepted: --popart-path")
+    from . import sim
+
+    click.echo(os.path.join(os.path.dirname(os.path.abspath(sim.__file__)), "path"))
+
+
+# What the commands share.
+
+
+def _executable(
+    model: str,
+    given: Mapping[str, np.ndarray],
+    shapes: Sequence[str],
+    device: Optional[str],
+    precision: str,
+    batch: Optional[int],
+) -> Tuple[Any, str]:
+    """The executable of a file or of a trained model's name, and the path of the file."""
+    import odla_ipu
+
+    path = _path(model)
+    if _is_executable_file(path):
+        if shapes or batch or precision != "fp32":
+            raise InvalidParameter(
+                "an .odla file is compiled: --shape, --batch and --precision belong to "
+                "odla-ipu compile"
+            )
+        return odla_ipu.Executable.load(path, device), path
+    fixed: Dict[str, Tuple[int, ...]] = {name: array.shape for name, array in given.items()}
+    for name, text in map(_pair, shapes):
+        try:
+            fixed[name] = tuple(int(dim) for dim in text.split(",") if dim)
+        except ValueError:
+            raise InvalidParameter(
+                f"--shape {name}={text}: accepted: sizes with commas, such as {name}=1,3,48,320"
+            ) from None
+    with _progress(f"compiling {os.path.basename(path)}"):
+        computation = odla_ipu.load(path, fixed)
+        return computation.compile(device, precision, batch), path
+
+
+def _path(model: str) -> str:
+    if os.path.isfile(model):
+        return model
+    from . import pretrained
+
+    if model in pretrained.names():
+        return str(pretrained.path(model))
+    raise FileMissing(
+        f"{model}: no such file, and no trained model of that name; "
+        f"the names are {', '.join(pretrained.names())}"
+    )
+
+
+def _is_executable_file(path: str) -> bool:
+    if path.endswith(".odla"):
+        return True
+    with open(path, "rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def _pair(text: str) -> Tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise InvalidParameter(f"{text!r} is not of the form name=value")
+    return name, value
+
+
+def _load_array(file: str) -> np.ndarray:
+    if not os.path.isfile(file):
+        raise FileMissing(f"{file}: no such file")
+    try:
+        return np.load(file, allow_pickle=False)
+    except ValueError as error:
+        raise InvalidParameter(f"{file} is no .npy file of numbers: {error}") from None
+
+
+def _feeds(arguments: Mapping[str, Any], given: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    """Given arrays, and reproducible random numbers for the other arguments."""
+    generator = np.random.RandomState(0)
+    feeds = dict(given)
+    for name, kind in arguments.items():
+        if name not in feeds:
+            dtype = kind.element_type.dtype
+            if dtype.kind == "f":
+                feeds[name] = generator.standard_normal(kind.dims).astype(dtype)
+            else:
+                feeds[name] = generator.randint(0, 2, kind.dims).astype(dtype)
+    return feeds
+
+
+def _deviations(
+    path: str, feeds: Mapping[str, np.ndarray], results: Mapping[str, np.ndarray]
+) -> Dict[str, float]:
+    """max|a-b| / max|b| of each output against onnxruntime on the ONNX file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    expected = dict(zip(results, session.run(list(results), dict(feeds))))
+    found = {}
+    for name, result in results.items():
+        wanted = np.asarray(expected[name], np.float64)
+        scale = float(np.abs(wanted).max()) if wanted.size else 0.0
+        error = float(np.abs(result - wanted).max()) if wanted.size else 0.0
+        found[name] = error / scale if scale else error
+    return found
+
+
+def _check(
+    path: str,
+    feeds: Mapping[str, np.ndarray],
+    results: Mapping[str, np.ndarray],
+    precision: str,
+) -> bool:
+    if _is_executable_file(path):
+        raise InvalidParameter(f"--check compares with an ONNX file; {path} is an executable")
+    bound = 1e-4 if precision == "fp32" else 5e-2
+    deviations = _deviations(path, feeds, results)
+    rows = [
+        [name, f"{deviation:.2e}", "ok" if deviation <= bound else "WRONG"]
+        for name, deviation in deviations.items()
+    ]
+    _table(["output", "max|a-b|/max|b|", f"bound {bound:g}"], rows)
+    return all(deviation <= bound for deviation in deviations.values())
+
+
+def _describe(array: np.ndarray) -> str:
+    return f"{array.dtype}[{','.join(map(str, array.shape))}]"
+
+
+def _statistics(array: np.ndarray) -> List[str]:
+    if not array.size:
+        return ["", "", ""]
+    return [f"{float(value):.6g}" for value in (array.min(), array.mean(), array.max())]
+
+
+def _table(header: List[str], rows: List[List[str]]) -> None:
+    """Columns for people: a rich table on a terminal, tab-separated text in a pipe."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=None)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+class _progress:
+    """A spinner with a text while something takes long, on a terminal only."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.status: Any = None
+
+    def __enter__(self) -> None:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self.status = Console(stderr=True).status(self.text)
+            self.status.start()
+
+    def __exit__(self, *exception: Any) -> None:
+        if self.status is not None:
+            self.status.stop()
