@@ -348,9 +348,11 @@ class Op(Node):
 
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = [field for field in cls.__dict__.values() if isinstance(field, Field)]
-        inherited = [field for field in cls.fields if field.name not in cls.__dict__]
-        cls.fields = tuple(inherited + own)
+        own = {name: field for name, field in cls.__dict__.items() if isinstance(field, Field)}
+        inherited = {field.name: field for field in cls.fields}
+        # One that declares all of its base's fields anew gives their order too.
+        merged = own if own.keys() >= inherited.keys() else {**inherited, **own}
+        cls.fields = tuple(merged.values())
         cls._tensors = tuple(field for field in cls.fields if field.is_tensor)
         if declare:
             cls.name = f"odla_{cls.__name__}"
