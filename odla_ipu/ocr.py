@@ -1,0 +1,213 @@
+"""Reading the text of images with the PP-OCRv4 models: what comes before and after the network.
+
+Two networks of :mod:`odla_ipu.pretrained` take part: ``ppocr_det`` gives a map of where text is,
+``ppocr_rec`` reads one line.  Images are PIL images throughout.
+"""
+
+import math
+import os
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+
+from odla_ipu.errors import BadFile, FileMissing, InvalidParameter
+
+LINE_HEIGHT = 48
+LINE_WIDTH = 320
+"""Height, and least width, in pixels of the line that ``ppocr_rec`` reads."""
+
+DETECTION_MULTIPLE = 32
+"""``ppocr_det`` takes sides that are multiples of this many pixels."""
+
+_MAP_THRESHOLD = 0.3
+_BOX_THRESHOLD = 0.5
+_UNCLIP_RATIO = 1.6
+_LEAST_SIDE = 3
+
+
+class Box(NamedTuple):
+    """A piece of text in an image: pixels, right and bottom exclusive; mean probability."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    score: float
+
+
+def open_image(path: Union[str, "os.PathLike[str]"]) -> Image.Image:
+    """An image file as RGB.  Raises FileMissing, or BadFile when it is no image."""
+    try:
+        with Image.open(os.fspath(path)) as image:
+            return image.convert("RGB")
+    except FileNotFoundError as error:
+        raise FileMissing(f"there is no image {os.fspath(path)}") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise BadFile(f"{os.fspath(path)} cannot be read as an image: {error}") from error
+
+
+def render(text: str, size: int = 40) -> Image.Image:
+    """One line of black text on white, in Pillow's own font at ``size`` pixels.
+
+    The margins are as tight as around a line that the detector has cut out.
+    """
+    font = ImageFont.load_default(size)
+    left, top, right, bottom = font.getbbox(text)
+    margin = size // 8
+    extent = (math.ceil(right - left) + 2 * margin, math.ceil(bottom - top) + 2 * margin)
+    image = Image.new("RGB", extent, "white")
+    ImageDraw.Draw(image).text((margin - left, margin - top), text, fill="black", font=font)
+    return image
+
+
+def preprocess(image: Image.Image, width: Optional[int] = None) -> np.ndarray:
+    """A line of text for ``ppocr_rec``: float32 [1, 3, 48, W], BGR, -1 to 1, 0 to the right.
+
+    W is ``width`` (a longer line is squeezed into it), or by default what the line needs at 48
+    pixels of height, rounded up to a multiple of 32 and at least 320.
+    """
+    needed = math.ceil(LINE_HEIGHT * image.width / image.height)
+    if width is None:
+        width = max(LINE_WIDTH, math.ceil(needed / 32) * 32)
+    resized = image.convert("RGB").resize(
+        (min(needed, width), LINE_HEIGHT), resample=Image.BILINEAR
+    )
+    line = np.zeros((1, 3, LINE_HEIGHT, width), np.float32)
+    line[0, :, :, : resized.width] = _planes(resized)
+    return line
+
+
+def preprocess_page(image: Image.Image, longest: int = 640) -> np.ndarray:
+    """An image for ``ppocr_det``: float32 [1, 3, H, W], BGR, sides multiples of 32.
+
+    The longer side is scaled down to ``longest`` pixels where it exceeds it.
+    """
+    scale = min(1.0, longest / max(image.size))
+    width, height = (
+        max(DETECTION_MULTIPLE, round(side * scale / DETECTION_MULTIPLE) * DETECTION_MULTIPLE)
+        for side in image.size
+    )
+    resized = image.convert("RGB").resize((width, height), resample=Image.BILINEAR)
+    return _planes(resized)[np.newaxis]
+
+
+def _planes(image: Image.Image) -> np.ndarray:
+    """float32 [3, height, width] in BGR order, -1 to 1: what both networks were trained on."""
+    pixels = np.asarray(image, np.float32)[:, :, ::-1] / 127.5 - 1
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def text_boxes(probabilities: np.ndarray, image_size: Tuple[int, int]) -> List[Box]:
+    """Where ``ppocr_det``'s map [1, 1, H, W] sees text, from top to bottom.
+
+    ``image_size`` is (width, height) of the image that the boxes refer to.  Boxes are upright: the
+    bounds of each connected region of probability over 0.3 whose mean is over 0.5, grown by
+    area * 1.6 / perimeter, as DBNet shrinks its regions by that much (arXiv:1911.08947, 3.4).
+    """
+    scores = probabilities[0, 0]
+    height, width = scores.shape
+    across, down = image_size[0] / width, image_size[1] / height
+    found = []
+    for rows, columns in _regions(scores > _MAP_THRESHOLD):
+        left, right = int(columns.min()), int(columns.max()) + 1
+        top, bottom = int(rows.min()), int(rows.max()) + 1
+        score = float(scores[rows, columns].mean())
+        extent = (right - left, bottom - top)
+        if min(extent) < _LEAST_SIDE or score < _BOX_THRESHOLD:
+            continue
+        grow = extent[0] * extent[1] * _UNCLIP_RATIO / (2 * (extent[0] + extent[1]))
+        found.append(
+            Box(
+                max(0, round((left - grow) * across)),
+                max(0, round((top - grow) * down)),
+                min(image_size[0], round((right + grow) * across)),
+                min(image_size[1], round((bottom + grow) * down)),
+                score,
+            )
+        )
+    return sorted(found, key=lambda box: (box.top, box.left))
+
+
+def _regions(mask: np.ndarray) -> List[Tuple[np.ndarray, np.ndarray]]:
+    """Row and column indices of each 8-connected region of a mask [height, width]."""
+    labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
+    while True:
+        spread = _largest_neighbour(_largest_neighbour(labels, 0), 1)
+        spread = np.where(mask, spread, 0)
+        if np.array_equal(spread, labels):
+            break
+        labels = spread
+    rows, columns = np.nonzero(mask)
+    names = labels[rows, columns]
+    return [(rows[names == name], columns[names == name]) for name in np.unique(names)]
+
+
+def _largest_neighbour(labels: np.ndarray, axis: int) -> np.ndarray:
+    """Of each element and its two neighbours along ``axis``, the largest."""
+    moved = np.moveaxis(labels, axis, 0)
+    result = moved.copy()
+    np.maximum(result[1:], moved[:-1], out=result[1:])
+    np.maximum(result[:-1], moved[1:], out=result[:-1])
+    return np.moveaxis(result, 0, axis)
+
+
+def characters(path: Union[str, "os.PathLike[str]"]) -> List[str]:
+    """The classes of a recognition network: index 0 is CTC's blank "", the last one the space.
+
+    ``path`` is the network's ONNX file, whose metadata has them under ``character``, or a text
+    file with one character a line.  Raises FileMissing, or BadFile when the metadata has none.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileMissing(f"there is no model or dictionary {file}")
+    text = _metadata(file, "character") if file.suffix == ".onnx" else file.read_text("utf-8")
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return ["", *(line.rstrip("\r") for line in lines), " "]
+
+
+def _metadata(file: Path, key: str) -> str:
+    from odla_ipu.device import load_any_popart
+
+    load_any_popart()  # the SDK's popart refuses to load after onnx
+    import onnx
+
+    model = onnx.load(str(file))
+    values = {entry.key: entry.value for entry in model.metadata_props}
+    if key not in values:
+        raise BadFile(
+            f"{file} has no metadata '{key}' with the characters that it reads; use the model of "
+            "pretrained.path('ppocr_rec') or give a dictionary file"
+        )
+    return values[key]
+
+
+def decode(probabilities: np.ndarray, classes: Sequence[str]) -> Tuple[str, float]:
+    """The text of class probabilities [1, T, C], and how sure the network is of it (0 to 1).
+
+    Greedy CTC: the best class of each of the T steps, repeats merged, blanks (index 0) dropped
+    (Graves et al. 2006, section 3.2).  Confidence is the mean probability of the steps kept; 0.0
+    for an empty text.
+    """
+    if probabilities.ndim != 3 or probabilities.shape[0] != 1:
+        raise InvalidParameter(
+            f"decode takes probabilities [1, T, C], not {list(probabilities.shape)}"
+        )
+    if probabilities.shape[2] != len(classes):
+        raise InvalidParameter(
+            f"the network has {probabilities.shape[2]} classes, the dictionary {len(classes)}; "
+            "they must be of the same model"
+        )
+    best = probabilities[0].argmax(axis=1)
+    kept = [
+        step
+        for step, name in enumerate(best)
+        if name != 0 and (step == 0 or name != best[step - 1])
+    ]
+    if not kept:
+        return "", 0.0
+    sure = probabilities[0, kept, best[kept]].astype(np.float64)
+    return "".join(classes[best[step]] for step in kept), float(sure.mean())
