@@ -217,14 +217,13 @@ def devices(as_json: bool) -> None:
     """List the devices and why one is unavailable."""
     from . import device
 
-    found = [(one.name, one.available, one.description) for one in device.status()]
+    found = device.status()
     if as_json:
-        keys = ("name", "available", "description")
-        click.echo(json.dumps([dict(zip(keys, one)) for one in found]))
+        click.echo(json.dumps([one._asdict() for one in found]))
         return
     _table(
         ["device", "available", ""],
-        [[name, "yes" if available else "no", text] for name, available, text in found],
+        [[one.name, "yes" if one.available else "no", one.reason] for one in found],
     )
 
 

@@ -14,13 +14,14 @@ The magic starts with a byte that no text has and holds line ends, so that a fil
 transfer is recognised.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import struct
 import tempfile
-from typing import Any, BinaryIO, Dict, Mapping, NamedTuple, Tuple, Union
+from typing import Any, BinaryIO, Dict, Iterator, Mapping, NamedTuple, Tuple, Union
 
 from .errors import BadFile, FileMissing
 
@@ -52,9 +53,6 @@ def write(path: str, header: Mapping[str, Any], sections: Mapping[str, Content])
 
     Raises FileMissing when the folder does not exist.
     """
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise FileMissing(f"cannot write {path}: the folder {folder} does not exist")
     described, offset = {}, 0
     for name, content in sections.items():
         size, digest = _measure(content)
@@ -62,29 +60,36 @@ def write(path: str, header: Mapping[str, Any], sections: Mapping[str, Content])
         offset += _aligned(size)
     text = json.dumps({**header, "sections": described}).encode()
     start = _aligned(_PREFIX.size + len(text))
+    with _appearing(path) as unfinished, open(unfinished, "wb") as file:
+        file.write(_PREFIX.pack(MAGIC, VERSION, len(text), _digest(text)))
+        file.write(text)
+        for name, content in sections.items():
+            file.seek(start + described[name]["offset"])
+            _copy(content, file)
+        file.truncate(start + offset)
+
+
+def copy(source: str, path: str) -> None:
+    """Copy a container; the copy appears complete or not at all."""
+    with _appearing(path) as unfinished:
+        shutil.copyfile(source, unfinished)
+
+
+@contextlib.contextmanager
+def _appearing(path: str) -> Iterator[str]:
+    """A file to write, which takes the name ``path`` when all went well and else disappears."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise FileMissing(f"cannot write {path}: the folder {folder} does not exist")
     handle, unfinished = tempfile.mkstemp(dir=folder, prefix=".odla-")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_PREFIX.pack(MAGIC, VERSION, len(text), _digest(text)))
-            file.write(text)
-            for name, content in sections.items():
-                file.seek(start + described[name]["offset"])
-                _copy(content, file)
-            file.truncate(start + offset)
+        yield unfinished
         os.chmod(unfinished, 0o644)
         os.replace(unfinished, path)
     except BaseException:
         os.unlink(unfinished)
         raise
-
-
-def copy(source: str, path: str) -> None:
-    """Copy a container; the copy appears complete or not at all."""
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, unfinished = tempfile.mkstemp(dir=folder, prefix=".odla-")
-    os.close(handle)
-    shutil.copyfile(source, unfinished)
-    os.replace(unfinished, path)
 
 
 def read(path: str) -> Tuple[Dict[str, Any], Dict[str, Section]]:
