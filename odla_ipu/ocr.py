@@ -7,7 +7,7 @@ Two networks of :mod:`odla_ipu.pretrained` take part: ``ppocr_det`` gives a map 
 import math
 import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
@@ -72,7 +72,7 @@ def preprocess(image: Image.Image, width: Optional[int] = None) -> np.ndarray:
     if width is None:
         width = max(LINE_WIDTH, math.ceil(needed / 32) * 32)
     resized = image.convert("RGB").resize(
-        (min(needed, width), LINE_HEIGHT), resample=Image.BILINEAR
+        (min(needed, width), LINE_HEIGHT), resample=Image.Resampling.BILINEAR
     )
     line = np.zeros((1, 3, LINE_HEIGHT, width), np.float32)
     line[0, :, :, : resized.width] = _planes(resized)
@@ -89,7 +89,7 @@ def preprocess_page(image: Image.Image, longest: int = 640) -> np.ndarray:
         max(DETECTION_MULTIPLE, round(side * scale / DETECTION_MULTIPLE) * DETECTION_MULTIPLE)
         for side in image.size
     )
-    resized = image.convert("RGB").resize((width, height), resample=Image.BILINEAR)
+    resized = image.convert("RGB").resize((width, height), resample=Image.Resampling.BILINEAR)
     return _planes(resized)[np.newaxis]
 
 
@@ -110,10 +110,11 @@ def text_boxes(probabilities: np.ndarray, image_size: Tuple[int, int]) -> List[B
     height, width = scores.shape
     across, down = image_size[0] / width, image_size[1] / height
     found = []
-    for rows, columns in _regions(scores > _MAP_THRESHOLD):
-        left, right = int(columns.min()), int(columns.max()) + 1
-        top, bottom = int(rows.min()), int(rows.max()) + 1
-        score = float(scores[rows, columns].mean())
+    for runs in _regions(scores > _MAP_THRESHOLD):
+        left, right = min(run.start for run in runs), max(run.end for run in runs)
+        top, bottom = runs[0].row, runs[-1].row + 1
+        inside = np.concatenate([scores[run.row, run.start : run.end] for run in runs])
+        score = float(inside.mean())
         extent = (right - left, bottom - top)
         if min(extent) < _LEAST_SIDE or score < _BOX_THRESHOLD:
             continue
@@ -130,27 +131,41 @@ def text_boxes(probabilities: np.ndarray, image_size: Tuple[int, int]) -> List[B
     return sorted(found, key=lambda box: (box.top, box.left))
 
 
-def _regions(mask: np.ndarray) -> List[Tuple[np.ndarray, np.ndarray]]:
-    """Row and column indices of each 8-connected region of a mask [height, width]."""
-    labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
-    while True:
-        spread = _largest_neighbour(_largest_neighbour(labels, 0), 1)
-        spread = np.where(mask, spread, 0)
-        if np.array_equal(spread, labels):
-            break
-        labels = spread
-    rows, columns = np.nonzero(mask)
-    names = labels[rows, columns]
-    return [(rows[names == name], columns[names == name]) for name in np.unique(names)]
+class _Run(NamedTuple):
+    """Set pixels in one row, ``end`` exclusive."""
+
+    row: int
+    start: int
+    end: int
 
 
-def _largest_neighbour(labels: np.ndarray, axis: int) -> np.ndarray:
-    """Of each element and its two neighbours along ``axis``, the largest."""
-    moved = np.moveaxis(labels, axis, 0)
-    result = moved.copy()
-    np.maximum(result[1:], moved[:-1], out=result[1:])
-    np.maximum(result[:-1], moved[1:], out=result[:-1])
-    return np.moveaxis(result, 0, axis)
+def _regions(mask: np.ndarray) -> List[List[_Run]]:
+    """The 8-connected regions of a mask [height, width], as the runs they consist of."""
+    runs: List[_Run] = []
+    parents: List[int] = []
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = parents[index]
+        return index
+
+    above = range(0)
+    for row, pixels in enumerate(mask):
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], pixels.astype(np.int8), [0]))))
+        first = len(runs)
+        for start, end in edges.reshape(-1, 2).tolist():
+            index = len(runs)
+            runs.append(_Run(row, start, end))
+            parents.append(index)
+            for other in above:
+                if runs[other].start <= end and runs[other].end >= start:
+                    parents[root(other)] = root(index)
+        above = range(first, len(runs))
+    regions: Dict[int, List[_Run]] = {}
+    for index, run in enumerate(runs):
+        regions.setdefault(root(index), []).append(run)
+    return list(regions.values())
 
 
 def characters(path: Union[str, "os.PathLike[str]"]) -> List[str]:
