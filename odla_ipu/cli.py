@@ -429,3 +429,7 @@ class _progress:
     def __exit__(self, *exception: Any) -> None:
         if self.status is not None:
             self.status.stop()
+
+
+if __name__ == "__main__":
+    main()

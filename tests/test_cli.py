@@ -1,0 +1,133 @@
+"""The command line as its users type it, in a process of its own where output matters."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from odla_ipu.cli import main
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """y = relu(x w) with an open batch."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    w = np.random.RandomState(0).standard_normal((4, 3)).astype("f4")
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["h"]),
+            helper.make_node("Relu", ["h"], ["y"]),
+        ],
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 3])],
+        [numpy_helper.from_array(w, "w")],
+    )
+    path = str(tmp_path_factory.mktemp("cli") / "net.onnx")
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(made, path)
+    return path
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_run_and_check(model, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((2, 4), "f4"))
+    out = call(
+        "run", model, "--input", f"x={tmp_path / 'x.npy'}", "--device", "sim", "--check",
+        "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert "float32[2,3]" in out and "\tok" in out and "device: sim, fp32" in out
+    assert np.load(tmp_path / "out" / "y.npy").shape == (2, 3)
+
+
+def test_run_with_shape_and_fp16(model):
+    out = call(
+        "run", model, "--shape", "x=5,4", "--device", "sim", "--precision", "fp16", "--check"
+    )
+    assert "float32[5,3]" in out
+
+
+def test_open_shape_says_what_to_do(model):
+    out = call("run", model, "--device", "sim", code=3)
+    assert "--shape x=" in out
+
+
+def test_batch(model):
+    assert "float32[6,3]" in call("run", model, "--shape", "x=1,4", "--batch", 6, "--device", "sim")
+
+
+@pytest.mark.parametrize(
+    "arguments, code, message",
+    [
+        (["run", "nothing.onnx"], 2, "nothing.onnx: no such file, and no trained model"),
+        (["run", "{model}", "--shape", "x"], 3, "'x' is not of the form name=value"),
+        (["run", "{model}", "--shape", "x=a,b"], 3, "accepted: sizes with commas"),
+        (["run", "{model}", "--input", "x=no.npy"], 2, "no.npy: no such file"),
+        (["run", "{model}", "--input", "x={model}"], 3, "is no .npy file"),
+        (["config"], 3, "accepted: --popart-path"),
+    ],
+)
+def test_mistakes(model, arguments, code, message):
+    out = call(*[one.format(model=model) for one in arguments], code=code)
+    assert message in out and "Traceback" not in out
+
+
+def test_compile_and_run_the_file(model, tmp_path):
+    target = tmp_path / "net.odla"
+    assert "net.odla" in call("compile", model, "-o", target, "--shape", "x=2,4", "--device", "sim")
+    assert "float32[2,3]" in call("run", target, "--device", "sim")
+    assert "an .odla file is compiled" in call("run", target, "--batch", 2, code=3)
+
+
+def test_bench_prints_one_json_record(model):
+    record = json.loads(
+        call("bench", model, "--shape", "x=2,4", "--device", "sim", "--runs", 3).strip()
+    )
+    assert record["device"] == "sim" and record["latency_ms"]["median"] > 0
+    assert record["deviation"] < 1e-5
+
+
+def test_devices(monkeypatch):
+    found = {one["name"]: one for one in json.loads(call("devices", "--json"))}
+    assert found["sim"]["available"]
+    for name in ("ipu", "ipu_model"):
+        assert found[name]["available"] or "SDK" in found[name]["reason"]
+
+
+def test_ops():
+    listed = json.loads(call("ops", "--json"))
+    assert {"odla_Conv", "odla_LSTM", "odla_Gemm"} <= {row["op"] for row in listed}
+    assert all(row["meaning"] for row in listed)
+
+
+def test_popart_path_is_the_stand_in(tmp_path):
+    path = call("config", "--popart-path").strip()
+    script = "import popart; print(popart.versionString(), popart.DeviceManager)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": path, "PATH": ""},
+        capture_output=True,
+        text=True,
+        cwd=str(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_pipe_gets_plain_text(model):
+    done = subprocess.run(
+        [sys.executable, "-m", "odla_ipu.cli", "run", model, "--shape", "x=1,4", "--device", "sim"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr and done.stderr == ""
