@@ -1,0 +1,318 @@
+"""Converters of elementwise operators, activations, comparisons and reductions."""
+
+from typing import Dict, List, Optional
+
+import numpy as np
+
+from ...graph import Value
+from ...types import ElementType
+from .convert import Results, Step, Unsupported, converter
+from .model import element_type_of
+
+_UNARY = {
+    "Abs": "Abs",
+    "Acos": "ACos",
+    "Acosh": "ACosh",
+    "Asin": "ASin",
+    "Asinh": "ASinh",
+    "Atan": "ATan",
+    "Atanh": "ATanh",
+    "Ceil": "Ceil",
+    "Cos": "Cos",
+    "Cosh": "Cosh",
+    "Det": "Det",
+    "Erf": "Erf",
+    "Exp": "Exp",
+    "Floor": "Floor",
+    "IsNaN": "IsNaN",
+    "Log": "Log",
+    "Neg": "Neg",
+    "Not": "Not",
+    "Reciprocal": "Reciprocal",
+    "Relu": "Relu",
+    "Round": "Round",
+    "Sigmoid": "Sigmoid",
+    "Sign": "Sign",
+    "Sin": "Sin",
+    "Sinh": "Sinh",
+    "Softplus": "Softplus",
+    "Softsign": "Softsign",
+    "Sqrt": "Sqrt",
+    "Tan": "Tan",
+    "Tanh": "Tanh",
+}
+
+
+@converter(*_UNARY)
+def _unary(step: Step, x: Value) -> Value:
+    return step.op(_UNARY[step.node.op], x)
+
+
+_PARAMETRIC: Dict[str, Dict[str, float]] = {
+    "Celu": {"alpha": 1.0},
+    "Elu": {"alpha": 1.0},
+    "HardSigmoid": {"alpha": 0.2, "beta": 0.5},
+    "LeakyRelu": {"alpha": 0.01},
+    "Selu": {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875},
+    "Shrink": {"bias": 0.0, "lambd": 0.5},
+    "ThresholdedRelu": {"alpha": 1.0},
+}
+"""Attributes with ONNX's defaults; ODLA's parameters have the same names."""
+
+
+@converter(*_PARAMETRIC)
+def _parametric(step: Step, x: Value) -> Value:
+    defaults = _PARAMETRIC[step.node.op]
+    return step.op(
+        step.node.op, x, **{name: step.get(name, value) for name, value in defaults.items()}
+    )
+
+
+@converter("Identity")
+def _identity(step: Step, x: Value) -> Value:
+    return x
+
+
+@converter("HardSwish")
+def _hard_swish(step: Step, x: Value) -> Value:
+    return step.op("Mul", x, step.op("HardSigmoid", x, alpha=1 / 6, beta=0.5))
+
+
+@converter("Mish")
+def _mish(step: Step, x: Value) -> Value:
+    return step.op("Mul", x, step.op("Tanh", step.op("Softplus", x)))
+
+
+@converter("Swish")
+def _swish(step: Step, x: Value) -> Value:
+    return _scaled_swish(step, x, step.get("alpha", 1.0))
+
+
+@converter("QuickGelu", domain="com.microsoft")
+def _quick_gelu(step: Step, x: Value) -> Value:
+    return _scaled_swish(step, x, step.get("alpha", 1.702))
+
+
+def _scaled_swish(step: Step, x: Value, alpha: float) -> Value:
+    scaled = x if alpha == 1 else step.op("Mul", x, step.like(x, alpha))
+    return step.op("Mul", x, step.op("Sigmoid", scaled))
+
+
+@converter("Gelu")
+def _gelu(step: Step, x: Value) -> Value:
+    return step.op("Gelu", x, use_approx=step.get("approximate", "none") == "tanh")
+
+
+@converter("Gelu", domain="com.microsoft")
+def _microsoft_gelu(step: Step, x: Value) -> Value:
+    return step.op("Gelu", x, use_approx=False)
+
+
+@converter("BiasGelu", domain="com.microsoft")
+def _bias_gelu(step: Step, x: Value, bias: Value) -> Value:
+    return step.op("Gelu", step.op("Add", x, bias), use_approx=False)
+
+
+@converter("FastGelu", domain="com.microsoft")
+def _fast_gelu(step: Step, x: Value, bias: Optional[Value] = None) -> Value:
+    return step.op("Gelu", x if bias is None else step.op("Add", x, bias), use_approx=True)
+
+
+@converter("PRelu")
+def _prelu(step: Step, x: Value, slope: Value) -> Value:
+    return step.op("PRelu", x, slope)
+
+
+@converter("IsInf")
+def _is_inf(step: Step, x: Value) -> Value:
+    return step.op(
+        "IsInf",
+        x,
+        detect_pos=bool(step.get("detect_positive", 1)),
+        detect_neg=bool(step.get("detect_negative", 1)),
+    )
+
+
+@converter("Dropout")
+def _dropout(
+    step: Step, x: Value, ratio: Optional[Value] = None, training: Optional[Value] = None
+) -> Results:
+    if training is not None and step.integer(training, "training_mode"):
+        rate = 0.5 if ratio is None else step.number(ratio, "ratio")
+        if rate:
+            raise Unsupported("training_mode is true; export the model for inference")
+    if not step.wants(1):
+        return x
+    return [x, step.constant(np.ones(x.dims, bool))]
+
+
+@converter("Clip")
+def _clip(step: Step, x: Value, low: Optional[Value] = None, high: Optional[Value] = None) -> Value:
+    if step.opset < 11:
+        low = step.like(x, step.get("min")) if "min" in step.node.attributes else None
+        high = step.like(x, step.get("max")) if "max" in step.node.attributes else None
+    limits = [one for one in (low, high) if one is not None]
+    if limits and x.element_type.is_float and all(one.is_constant for one in limits):
+        extremes = np.finfo(x.element_type.dtype)
+        lo = float(extremes.min) if low is None else step.number(low, "min")
+        hi = float(extremes.max) if high is None else step.number(high, "max")
+        return step.op("Clamp", x, lo=min(lo, hi), hi=hi)
+    if low is not None:
+        x = step.op("Max", x, low)
+    return x if high is None else step.op("Min", x, high)
+
+
+# Two and more operands.
+
+_BINARY = [
+    "Add",
+    "And",
+    "Div",
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Mul",
+    "Or",
+    "Pow",
+    "Sub",
+    "Xor",
+]
+
+
+@converter(*_BINARY)
+def _binary(step: Step, left: Value, right: Value) -> Value:
+    return step.op(step.node.op, left, right)
+
+
+@converter("Mod")
+def _mod(step: Step, left: Value, right: Value) -> Value:
+    return step.op("Mod", left, right, fmod=step.get("fmod", 0))
+
+
+@converter("BitShift")
+def _bit_shift(step: Step, x: Value, amount: Value) -> Value:
+    return step.op("Shift", x, amount, is_left_shift=step.get("direction") == "LEFT")
+
+
+_CHAINED = {"Max": "Max", "Min": "Min", "Sum": "Add"}
+
+
+@converter(*_CHAINED)
+def _chained(step: Step, first: Value, *others: Value) -> Value:
+    for other in others:
+        first = step.op(_CHAINED[step.node.op], first, other)
+    return first
+
+
+@converter("Mean")
+def _mean(step: Step, first: Value, *others: Value) -> Value:
+    return step.op("Mean", [first, *others]) if others else first
+
+
+@converter("Where")
+def _where(step: Step, condition: Value, a: Value, b: Value) -> Value:
+    return step.op("Select", condition, a, b)
+
+
+@converter("Cast")
+def _cast(step: Step, x: Value) -> Value:
+    return step.cast(x, element_type_of(step.get("to"), step.node.label))
+
+
+@converter("CastLike")
+def _cast_like(step: Step, x: Value, target: Value) -> Value:
+    return step.cast(x, target.element_type)
+
+
+# Along axes.
+
+
+@converter("Softmax", "LogSoftmax", "Hardmax")
+def _softmax(step: Step, x: Value) -> Value:
+    """Along one axis since opset 13; before that, of the matrix that is flattened at the axis."""
+    if step.opset >= 13:
+        return step.op(step.node.op, x, axis=step.axis(step.get("axis", -1), max(x.rank, 1)))
+    axis = step.axis(step.get("axis", 1), x.rank)
+    if axis == x.rank - 1:
+        return step.op(step.node.op, x, axis=axis)
+    rows = int(np.prod(x.dims[:axis], dtype=np.int64))
+    matrix = step.reshape(x, [rows, x.type.elements // max(rows, 1)])
+    return step.reshape(step.op(step.node.op, matrix, axis=1), x.dims)
+
+
+_REDUCTIONS = [
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+]
+
+
+@converter(*_REDUCTIONS)
+def _reduce(step: Step, x: Value, axes: Optional[Value] = None) -> Value:
+    name = step.node.op
+    keep = bool(step.get("keepdims", 1))
+    given: List[int] = step.get("axes", [])
+    if axes is not None:
+        given = step.integers(axes, "axes")
+    if x.element_type is ElementType.BOOL:
+        wide = step.op(name, step.cast(x, ElementType.INT32), axes=given, keep_dims=keep)
+        return step.cast(wide, ElementType.BOOL)
+    if not given and step.get("noop_with_empty_axes", 0):
+        if name in ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"):
+            return x
+        x, given, keep = step.reshape(x, [*x.dims, 1]), [x.rank], False
+    if x.rank == 0:
+        x, given, keep = step.reshape(x, [1]), [0], False
+    reduced = step.axes(given, x.rank)
+    return step.op(name, x, axes=reduced or list(range(x.rank)), keep_dims=keep)
+
+
+@converter("ArgMax", "ArgMin")
+def _arg_extreme(step: Step, x: Value) -> Value:
+    return step.op(
+        step.node.op,
+        x,
+        axis=step.get("axis", 0),
+        keep_dims=bool(step.get("keepdims", 1)),
+        return_last_index=bool(step.get("select_last_index", 0)),
+        output_value_type=ElementType.INT64,
+    )
+
+
+@converter("CumSum")
+def _cum_sum(step: Step, x: Value, axis: Value) -> Value:
+    step.integer(axis, "axis")
+    return step.op(
+        "CumSum",
+        x,
+        axis,
+        exclusion=bool(step.get("exclusive", 0)),
+        reverse=bool(step.get("reverse", 0)),
+    )
+
+
+@converter("TopK")
+def _top_k(step: Step, x: Value, count: Optional[Value] = None) -> Results:
+    if count is None:
+        k = step.get("k")
+    else:
+        k = step.integer(count, "K")
+    return step.ops(
+        "TopK",
+        x,
+        K=k,
+        largest=bool(step.get("largest", 1)),
+        sorted=bool(step.get("sorted", 1)),
+        axis=step.axis(step.get("axis", -1), x.rank),
+        output_value_type=x.element_type,
+        output_value_index_type=ElementType.INT64,
+    )
