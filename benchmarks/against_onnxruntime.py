@@ -1,0 +1,196 @@
+"""odla_ipu on its simulator against plain onnxruntime on the same ONNX file.
+
+    python benchmarks/against_onnxruntime.py [MODEL ...]
+
+Latencies are taken in one process, both sides with two threads, alternating run by run; the ratio
+is that of the medians.  Loading, memory and import are measured in fresh processes, alternating
+too.  Every line gives both sides and the ratio or difference.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+THREADS = 2
+os.environ.setdefault("ODLA_IPU_SIM_THREADS", str(THREADS))
+os.environ.setdefault("ODLA_IPU_DEVICE", "sim")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "models"))
+
+MODELS = ["light_resnet50", "light_densenet121", "ppocr_rec", "minilm", "tiny_mlp"]
+
+
+def plain_session(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def executable(path, feeds):
+    import odla_ipu
+
+    shapes = {name: array.shape for name, array in feeds.items()}
+    return odla_ipu.load(path, shapes).compile(device="sim")
+
+
+def model(name):
+    """Path of an ONNX file and arrays for its inputs."""
+    if name == "tiny_mlp":
+        return tiny_mlp()
+    import zoo
+
+    entry = zoo.entry(name)
+    return str(entry.path()), entry.inputs()
+
+
+def tiny_mlp():
+    """8 -> 8 -> 8 with a Relu, in a temporary file."""
+    import tempfile
+
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.RandomState(0).standard_normal((2, 8, 8)).astype("f4")
+    nodes = [
+        helper.make_node("MatMul", ["x", "w0"], ["h"]),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("MatMul", ["r", "w1"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "mlp",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8])],
+        [numpy_helper.from_array(weights[0], "w0"), numpy_helper.from_array(weights[1], "w1")],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path = os.path.join(tempfile.mkdtemp(prefix="odla_ipu-benchmark-"), "mlp.onnx")
+    onnx.save(made, path)
+    return path, {"x": weights[0][:1]}
+
+
+def latency(name):
+    path, feeds = model(name)
+    plain, ours = plain_session(path), executable(path, feeds)
+    outputs = [output.name for output in plain.get_outputs()]
+    sides = {
+        "onnxruntime": lambda: plain.run(outputs, feeds),
+        "odla_ipu": lambda: ours.run(feeds),
+    }
+    if name == "tiny_mlp":
+        sides["io_binding"] = bound(plain, feeds, outputs)
+    times = alternate(sides, seconds=12)
+    line = f"{name:20} " + "  ".join(f"{side} {ms:9.4f} ms" for side, ms in times.items())
+    line += f"  ratio {times['odla_ipu'] / times['onnxruntime']:.3f}"
+    if "io_binding" in times:
+        above = (times["odla_ipu"] - times["io_binding"]) * 1e3
+        line += f"  above io_binding {above:.1f} us"
+    print(line, flush=True)
+
+
+def bound(session, feeds, outputs):
+    """A run with everything bound beforehand: the least that onnxruntime can take."""
+    binding = session.io_binding()
+    for name, array in feeds.items():
+        binding.bind_cpu_input(name, array)
+    for name in outputs:
+        binding.bind_output(name, "cpu")
+    return lambda: session.run_with_iobinding(binding)
+
+
+def alternate(sides, seconds):
+    """Median milliseconds of each side, run in turns."""
+    for call in sides.values():
+        for _ in range(3):
+            call()
+    times = {side: [] for side in sides}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        for side, call in sides.items():
+            start = time.perf_counter()
+            call()
+            times[side].append((time.perf_counter() - start) * 1e3)
+    return {side: statistics.median(found) for side, found in times.items()}
+
+
+def loading(name):
+    """Seconds from file to ready, and peak memory above the bare interpreter, in new processes."""
+    path, feeds = model(name)
+    shapes = json.dumps(
+        {key: [list(array.shape), str(array.dtype)] for key, array in feeds.items()}
+    )
+    found = {"onnxruntime": [], "odla_ipu": []}
+    for _ in range(5):
+        for side, measured in found.items():
+            command = [sys.executable, os.path.abspath(__file__), "--child", side, path, shapes]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+            measured.append(json.loads(done.stdout))
+    plain, ours = (
+        [statistics.median(one[key] for one in found[side]) for key in ("seconds", "megabytes")]
+        for side in ("onnxruntime", "odla_ipu")
+    )
+    print(
+        f"{name:20} ready: onnxruntime {plain[0]:.3f} s  odla_ipu {ours[0]:.3f} s "
+        f"(bound {2 * plain[0] + 0.5:.3f})  peak: {plain[1]:.0f} MB, {ours[1]:.0f} MB, "
+        f"ratio {ours[1] / plain[1]:.2f}",
+        flush=True,
+    )
+
+
+def child(side, path, shapes):
+    """Load and run three times in this process; print seconds and megabytes."""
+    import numpy as np
+    import onnxruntime  # noqa: F401  not part of what is timed, on neither side
+
+    feeds = {
+        name: np.ones(shape, dtype) if np.dtype(dtype).kind == "f" else np.zeros(shape, dtype)
+        for name, (shape, dtype) in json.loads(shapes).items()
+    }
+    start = time.perf_counter()
+    if side == "onnxruntime":
+        session = plain_session(path)
+        ready = time.perf_counter() - start
+        for _ in range(3):
+            session.run(None, feeds)
+    else:
+        ours = executable(path, feeds)
+        ready = time.perf_counter() - start
+        for _ in range(3):
+            ours.run(feeds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": ready, "megabytes": peak}))
+
+
+def importing(pairs=15):
+    """Milliseconds that ``import odla_ipu`` takes above ``import numpy``."""
+    statements = {"numpy": "import numpy", "odla_ipu": "import odla_ipu"}
+    times = {side: [] for side in statements}
+    for _ in range(pairs):
+        for side, statement in statements.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", statement], check=True)
+            times[side].append((time.perf_counter() - start) * 1e3)
+    above = statistics.median(b - a for a, b in zip(times["numpy"], times["odla_ipu"]))
+    print(f"import odla_ipu: {above:.1f} ms above import numpy", flush=True)
+
+
+def main(names):
+    importing()
+    for name in names:
+        latency(name)
+    for name in names:
+        loading(name)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(*sys.argv[2:])
+    else:
+        main(sys.argv[1:] or MODELS)
