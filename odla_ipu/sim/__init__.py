@@ -9,6 +9,14 @@ from .dataflow import (
     InputSettings,
     InputShapeInfo,
 )
+from .debug import (
+    DebugContext,
+    DebugInfo,
+    SourceLocation,
+    closePoplarDebugInfo,
+    initializePoplarDebugInfo,
+)
+from .devices import DeviceInfo, DeviceManager, syncPatternFromString, syncPatternToString
 from .enums import (
     AccumulateOuterFragmentSchedule,
     AdamMode,
@@ -66,6 +74,17 @@ from .exceptions import (
     poplar_unrecoverable_runtime_error,
     poplibs_exception,
 )
+from .logger import Logger, getLogger
+from .optimizers import (
+    SGD,
+    Adam,
+    Adaptive,
+    ClipNormSettings,
+    ConstSGD,
+    Optimizer,
+    OptimizerValue,
+    OptimizerValueMap,
+)
 from .options import (
     AccumulateOuterFragmentSettings,
     AutodiffSettings,
@@ -81,6 +100,8 @@ from .options import (
     TensorLocationSettings,
     VariableSettings,
 )
+from .patterns import Patterns
+from .prefixes import FUNCTIONS as _PREFIX_FUNCTIONS
 from .stepio import (
     IStepIO,
     IWeightsIO,
@@ -93,5 +114,16 @@ from .tensorinfo import (
     _TensorInfoCore,
     getTensorInfo,
 )
+from .throws import *
+from .versions import (
+    __version__,
+    defaultAiGraphcoreOpset,
+    defaultAiOnnxMlOpset,
+    defaultAiOnnxOpset,
+    packageHash,
+    versionNumber,
+    versionString,
+)
 
 __odla_ipu_sim__ = True
+globals().update(_PREFIX_FUNCTIONS)
