@@ -4,24 +4,23 @@ from typing import List
 
 from .rules import GRAPHCORE, Context, Result, broadcast, rule, same_shape
 
-_UNARY = (
-    "Abs Acos Acosh Asin Asinh Atan Atanh Ceil Clip Cos Cosh Elu Erf Exp Floor HardSigmoid Identity "
-    "LRN LeakyRelu Log LogSoftmax Neg Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh "
-    "Softmax Softplus Softsign Sqrt Tan Tanh ThresholdedRelu CumSum InstanceNormalization "
-    "Hardmax LpNormalization MeanVarianceNormalization BitShift ReverseSequence"
-).split()
-_GRAPHCORE_UNARY = (
-    "BitwiseNot Detach Expm1 Gelu GeluErf IncrementMod Log1p NearbyInt Nop PrintTensor Round "
-    "Scale Swish TensorRemap ReplicatedAllReduce ScaledAdd CopyVarUpdate DynamicUpdate "
-    "DynamicZero DynamicAdd ShapedDropout"
-).split()
-
-rule(*_UNARY)(same_shape)
-rule(*_GRAPHCORE_UNARY, domain=GRAPHCORE)(same_shape)
+rule(
+    "Abs Acos Acosh Asin Asinh Atan Atanh Ceil Clip Cos Cosh CumSum Elu Erf Exp Floor HardSigmoid",
+    "Hardmax Identity InstanceNormalization LRN LeakyRelu Log LogSoftmax LpNormalization",
+    "MeanVarianceNormalization Neg PRelu Reciprocal Relu ReverseSequence Round Selu Shrink",
+    "Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Tan Tanh ThresholdedRelu",
+)(same_shape)
+rule(
+    "BitwiseNot CopyVarUpdate Detach DynamicAdd DynamicUpdate DynamicZero Expm1 Gelu GeluErf",
+    "IncrementMod Log1p NearbyInt Nop PrintTensor ReplicatedAllReduce Round Scale ScaledAdd",
+    "Swish TensorRemap",
+    domain=GRAPHCORE,
+)(same_shape)
 rule("IsInf", "IsNaN", "Not", types="BOOL")(same_shape)
 
 
-def _same_type(context: Context, indices: List[int]) -> None:
+def equal_types(context: Context, indices: List[int]) -> None:
+    """Refuse inputs of different types; INT64 is INT32 on the device."""
     types = [context.dtype(index) for index in indices]
     narrowed = {{"INT64": "INT32", "UINT64": "UINT32"}.get(name, name) for name in types}
     if len(narrowed - {"UNDEFINED"}) > 1:
@@ -36,11 +35,16 @@ def _all_inputs(context: Context) -> List[int]:
 
 
 def _broadcast_all(context: Context) -> Result:
-    return [broadcast(context, [context.shape(i) for i in _all_inputs(context)])]
+    shapes = [context.shape(i) for i in _all_inputs(context)]
+    axis = context.attribute("axis")
+    if context.opset < 7 and context.attribute("broadcast", 0) and axis is not None:
+        # Opset 6 aligns the second operand with this axis of the first.
+        shapes[1] += (1,) * (len(shapes[0]) - context.axis(axis, len(shapes[0])) - len(shapes[1]))
+    return [broadcast(context, shapes)]
 
 
 def _binary_type(context: Context) -> List[str]:
-    _same_type(context, _all_inputs(context))
+    equal_types(context, _all_inputs(context))
     return [context.dtype(0)]
 
 
@@ -55,7 +59,7 @@ def _product_type(context: Context) -> List[str]:
 
 
 def _comparison_type(context: Context) -> List[str]:
-    _same_type(context, _all_inputs(context))
+    equal_types(context, _all_inputs(context))
     return ["BOOL"]
 
 
@@ -65,7 +69,21 @@ rule("Add", "Sub", "Div", "Pow", "Mod", "Max", "Min", "Sum", "Mean", types=_bina
 rule("Mul", types=_product_type)(_broadcast_all)
 rule("And", "Or", "Xor", "Equal", "Greater", "Less", types=_comparison_type)(_broadcast_all)
 rule(
-    *("Atan2", "Fmod", "Remainder", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseXnor"),
+    "Atan2 BitwiseAnd BitwiseOr BitwiseXnor BitwiseXor Fmod Remainder",
     domain=GRAPHCORE,
     types=_binary_type,
 )(_broadcast_all)
+
+
+@rule("ShapedDropout", domain=GRAPHCORE)
+def _shaped_dropout(context: Context) -> Result:
+    ratio = context.attribute("ratio", 0.5)
+    if not 0 <= ratio < 1:
+        context.refuse(f"has ratio {ratio}: accepted is 0 up to, not including, 1")
+    shape = context.shape(0)
+    mask = tuple(context.required("shape"))
+    if broadcast(context, [shape, mask]) != shape:
+        context.refuse(
+            f"has a mask of shape {list(mask)}, which does not broadcast to {list(shape)}"
+        )
+    return [shape]

@@ -35,14 +35,14 @@ RULES: Dict[Tuple[str, str], Rule] = {}
 def rule(
     *op_types: str, domain: str = "", types: Types = 0
 ) -> Callable[[Callable[["Context"], Result]], Callable[["Context"], Result]]:
-    """Declare the shapes of `op_types`.
+    """Declare the shapes of `op_types`, of which each may be several separated by spaces.
 
     `types`: the number of the input of which the outputs have the type, the name of a type, a
     list of these with one entry an output, or a function.
     """
 
     def register(function: Callable[["Context"], Result]) -> Callable[["Context"], Result]:
-        for op_type in op_types:
+        for op_type in " ".join(op_types).split():
             if (domain, op_type) in RULES:
                 raise ValueError(f"{domain}.{op_type} has a shape rule already")
             RULES[domain, op_type] = Rule(function, types)
