@@ -1,0 +1,274 @@
+"""Writing the internal ONNX graph: an :class:`Emitter` collects nodes, a table says how each op is
+written.
+
+The graph is opset 17, IR version 8.  A tensor that is FLOAT16 on the device is a float32 value
+here that is rounded to a float16 after every op that rounds: onnxruntime on its own would compute
+chains of float16 ops in float32 and never overflow.  All other types are the device's.
+"""
+
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..ir import Graph, Op, Tensor
+
+OPSET = 17
+IR_VERSION = 8
+
+FLOAT16_MAX = 65504.0
+
+INLINE_BYTES = 1024
+"""Constants up to this size are stored in the graph; larger ones are handed over by reference."""
+
+ELEMENT_TYPES = {
+    np.dtype(np.float32): 1,
+    np.dtype(np.uint8): 2,
+    np.dtype(np.int8): 3,
+    np.dtype(np.uint16): 4,
+    np.dtype(np.int16): 5,
+    np.dtype(np.int32): 6,
+    np.dtype(np.int64): 7,
+    np.dtype(np.bool_): 9,
+    np.dtype(np.float16): 10,
+    np.dtype(np.uint32): 12,
+}
+"""``TensorProto.DataType`` of each numpy type that the graph uses."""
+
+Names = Union[str, Sequence[str]]
+EmitFunction = Callable[["Emitter", "Op", List[str]], Names]
+
+
+class Rounding:
+    """What becomes of a FLOAT16 result."""
+
+    SATURATE = "saturate"
+    """Rounded; beyond the largest float16 it is the largest float16, as on the IPU."""
+    NAN = "nan"
+    """Rounded; beyond the largest float16 it is NaN (NaN-on-overflow mode)."""
+    NONE = "unrounded"
+    """Not rounded between ops: faster, and no IPU computes so."""
+
+
+class Rule(NamedTuple):
+    """How an op is emitted.
+
+    ``exact``: the op moves or selects values, so a float16 result needs no rounding.
+    ``native``: onnxruntime has the op for all integer types; else it is computed in INT32, or
+    int64 for UINT32, which wraps and truncates alike.
+    """
+
+    function: EmitFunction
+    exact: bool
+    native: bool
+
+
+RULES: Dict[Tuple[str, str], Rule] = {}
+
+
+def emits(
+    *op_types: str, domain: str = "", exact: bool = False, native: bool = False
+) -> Callable[[EmitFunction], EmitFunction]:
+    """Register the decorated function for ops of ``domain`` ("" is ai.onnx)."""
+
+    def register(function: EmitFunction) -> EmitFunction:
+        for op_type in op_types:
+            RULES[domain, op_type] = Rule(function, exact, native)
+        return function
+
+    return register
+
+
+GRAPHCORE = "ai.graphcore"
+
+
+class Emitter:
+    """The nodes of one graph.  Calling it adds a node: ``e("Add", a, b)`` returns the sum's name."""
+
+    def __init__(self, rounding: str = Rounding.SATURATE, parent: Optional["Emitter"] = None):
+        self.rounding = rounding
+        self.parent = parent
+        self.root: Emitter = parent.root if parent else self
+        self.nodes: List[Any] = []
+        self.values: Dict[str, str] = {}
+        """Tensor id to value name."""
+        self.inline: List[Tuple[str, np.ndarray]] = []
+        self.references: Dict[str, np.ndarray] = {}
+        """Large constants by value name."""
+        self._counter = 0
+        self._constants: Dict[Tuple[Any, ...], str] = {}
+        self._casts: Dict[Tuple[str, np.dtype], str] = {}
+        self.current = ""
+        """Name of the op being emitted, for messages and node names."""
+
+    # Values.
+
+    def fresh(self) -> str:
+        self.root._counter += 1
+        return f"v{self.root._counter}"
+
+    def __call__(self, op_type: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output; attributes that are None are left out."""
+        return self.node(op_type, inputs, 1, **attributes)[0]
+
+    def node(
+        self, op_type: str, inputs: Iterable[str], outputs: int, **attributes: Any
+    ) -> List[str]:
+        """Add a node with ``outputs`` outputs; trailing inputs that are "" are left out."""
+        import onnx
+
+        given = list(inputs)
+        while given and not given[-1]:
+            given.pop()
+        names = [self.fresh() for _ in range(outputs)]
+        node = onnx.NodeProto(op_type=op_type, input=given, output=names, name=self.current)
+        for name, value in attributes.items():
+            if value is not None:
+                node.attribute.append(onnx.helper.make_attribute(name, value))
+        self.nodes.append(node)
+        return names
+
+    def const(self, value: Any, dtype: Any = None) -> str:
+        """A constant; equal small ones are shared."""
+        array = np.asarray(value, dtype)
+        root = self.root
+        if array.nbytes > INLINE_BYTES:
+            name = self.fresh()
+            root.references[name] = np.ascontiguousarray(array).reshape(array.shape)
+            return name
+        key = (array.dtype, array.shape, array.tobytes())
+        if key not in root._constants:
+            root._constants[key] = self.fresh()
+            root.inline.append((root._constants[key], array))
+        return root._constants[key]
+
+    def ints(self, values: Iterable[int]) -> str:
+        """A constant int64 vector: a shape, axes, sizes."""
+        return self.const(np.array(list(values), np.int64))
+
+    def scalar(self, value: Any, like: "Tensor") -> str:
+        """A rank-0 constant of the type that ``like`` has in this graph."""
+        return self.const(np.array(value, compute_type(like.dtype)))
+
+    def value(self, tensor: Optional["Tensor"]) -> str:
+        """The name of a tensor's value; "" for an input that is left out."""
+        if tensor is None:
+            return ""
+        scope: Optional[Emitter] = self
+        while scope is not None:
+            if tensor.id in scope.values:
+                return scope.values[tensor.id]
+            scope = scope.parent
+        if tensor.data is None:
+            raise KeyError(tensor.id)
+        name = self.root.values[tensor.id] = self.const(stored(tensor.data))
+        return name
+
+    def cast(self, name: str, dtype: Any) -> str:
+        dtype = np.dtype(dtype)
+        key = (name, dtype)
+        if key not in self._casts:
+            self._casts[key] = self("Cast", name, to=ELEMENT_TYPES[dtype])
+        return self._casts[key]
+
+    # Shapes.
+
+    def reshape(self, name: str, shape: Iterable[int]) -> str:
+        dims = list(shape)
+        return self("Reshape", name, self.ints(dims), allowzero=1 if 0 in dims else None)
+
+    def slice(
+        self,
+        name: str,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        axes: Sequence[int],
+        steps: Optional[Sequence[int]] = None,
+    ) -> str:
+        last = self.ints(steps) if steps is not None else ""
+        return self("Slice", name, self.ints(starts), self.ints(ends), self.ints(axes), last)
+
+    # float16.
+
+    def round16(self, name: str) -> str:
+        """Round a float32 value to what a FLOAT16 tensor holds."""
+        if self.rounding == Rounding.NONE:
+            return name
+        if self.rounding == Rounding.SATURATE:
+            bound = np.float32(FLOAT16_MAX)
+            name = self("Clip", name, self.const(-bound), self.const(bound))
+        half = self("Cast", name, to=ELEMENT_TYPES[np.dtype(np.float16)])
+        rounded = self("Cast", half, to=ELEMENT_TYPES[np.dtype(np.float32)])
+        if self.rounding == Rounding.NAN:
+            return self("Add", rounded, self("Sub", rounded, rounded))
+        return rounded
+
+    # Ops.
+
+    def emit(self, op: "Op") -> None:
+        """Write one op and remember the values of its outputs."""
+        rule = RULES[op.domain, op.type]
+        self.current = op.label
+        inputs = [self.value(tensor) for tensor in op.inputs]
+        if not rule.native:
+            inputs = [self._widened(*pair) for pair in zip(inputs, op.inputs)]
+        results = rule.function(self, op, inputs)
+        names = [results] if isinstance(results, str) else list(results)
+        for tensor, name in zip(op.outputs, names):
+            if tensor is None:
+                continue
+            if tensor.dtype == np.float16 and not rule.exact:
+                name = self.round16(name)
+            elif not rule.native and wide_type(tensor.dtype) != tensor.dtype:
+                name = self.cast(name, tensor.dtype)
+            self.values[tensor.id] = name
+        self.current = ""
+
+    def _widened(self, name: str, tensor: Optional["Tensor"]) -> str:
+        if tensor is None or wide_type(tensor.dtype) == compute_type(tensor.dtype):
+            return name
+        return self.cast(name, wide_type(tensor.dtype))
+
+    def subgraph(self, graph: "Graph", inputs: Dict[str, str]) -> "Emitter":
+        """An emitter for a body: its ops are emitted, outer values are visible by name."""
+        body = Emitter(self.rounding, parent=self)
+        body.values.update(inputs)
+        for op in graph.ops:
+            body.emit(op)
+        return body
+
+
+def compute_type(dtype: np.dtype) -> np.dtype:
+    """The type that a tensor of the device has in the internal graph."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def stored(data: np.ndarray) -> np.ndarray:
+    """A constant of the device as the internal graph holds it."""
+    return data.astype(np.float32) if data.dtype == np.float16 else data
+
+
+_WIDE = {
+    np.dtype(np.int8): np.dtype(np.int32),
+    np.dtype(np.int16): np.dtype(np.int32),
+    np.dtype(np.uint8): np.dtype(np.int32),
+    np.dtype(np.uint16): np.dtype(np.int32),
+    np.dtype(np.uint32): np.dtype(np.int64),
+}
+
+
+def wide_type(dtype: np.dtype) -> np.dtype:
+    """The type in which ops without kernels for ``dtype`` are computed."""
+    return _WIDE.get(dtype, compute_type(dtype))
