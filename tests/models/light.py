@@ -141,3 +141,10 @@ def _draw(rng, role, dims):
         "offset": 0.1,
     }[role]
     return rng.standard_normal(dims, dtype=np.float32) * np.float32(deviation)
+
+
+def inputs(network):
+    """A standard normal image, as after the usual normalisation."""
+    name = "gpu_0/data_0" if network in ("resnet50", "shufflenet", "zfnet512") else "data_0"
+    rng = np.random.default_rng(0)
+    return {name: rng.standard_normal((1, 3, 224, 224), dtype=np.float32)}
