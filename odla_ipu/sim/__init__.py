@@ -1,8 +1,17 @@
 """Stand-in for the `popart` module: PopART's names, arguments, defaults and refusals.
 
-Importing it imports numpy only; onnx and onnxruntime are loaded by the first model.
+Importing it imports numpy only. The builder and the sessions, with shape rules and engine behind
+them, are loaded on first use; onnx and onnxruntime by the first model.
 """
 
+import importlib
+from typing import Any, List
+
+from .contexts import (
+    AttributeContextManager,
+    KeyValueContextManager,
+    NameContextManager,
+)
 from .dataflow import (
     AnchorReturnType,
     DataFlow,
@@ -16,7 +25,12 @@ from .debug import (
     closePoplarDebugInfo,
     initializePoplarDebugInfo,
 )
-from .devices import DeviceInfo, DeviceManager, syncPatternFromString, syncPatternToString
+from .devices import (
+    DeviceInfo,
+    DeviceManager,
+    syncPatternFromString,
+    syncPatternToString,
+)
 from .enums import (
     AccumulateOuterFragmentSchedule,
     AdamMode,
@@ -74,7 +88,10 @@ from .exceptions import (
     poplar_unrecoverable_runtime_error,
     poplibs_exception,
 )
-from .logger import Logger, getLogger
+from .logger import (
+    Logger,
+    getLogger,
+)
 from .optimizers import (
     SGD,
     Adam,
@@ -100,7 +117,9 @@ from .options import (
     TensorLocationSettings,
     VariableSettings,
 )
-from .patterns import Patterns
+from .patterns import (
+    Patterns,
+)
 from .prefixes import FUNCTIONS as _PREFIX_FUNCTIONS
 from .stepio import (
     IStepIO,
@@ -109,12 +128,35 @@ from .stepio import (
     PyStepIOCallback,
     PyWeightsIO,
 )
+from .supported import (
+    OpDefinition,
+    OperatorIdentifier,
+    getSupportedOperations,
+    getSupportedOperationsDefinition,
+    getUnsupportedOperations,
+)
 from .tensorinfo import (
     TensorInfo,
     _TensorInfoCore,
     getTensorInfo,
 )
-from .throws import *
+from .throws import (
+    _throw_application_runtime_error,
+    _throw_popart_error,
+    _throw_popart_internal_error,
+    _throw_popart_runtime_error,
+    _throw_poplar_error,
+    _throw_poplar_runtime_error,
+    _throw_poplibs_error,
+    _throw_recoverable_runtime_error,
+    _throw_system_runtime_error,
+    _throw_unknown_runtime_error,
+    _throw_unrecoverable_runtime_error,
+)
+from .transformer import (
+    GraphTransformer,
+    NumericsReport,
+)
 from .versions import (
     __version__,
     defaultAiGraphcoreOpset,
@@ -127,3 +169,175 @@ from .versions import (
 
 __odla_ipu_sim__ = True
 globals().update(_PREFIX_FUNCTIONS)
+
+_LAZY = {
+    "Builder": "builder",
+    "AiGraphcore": "builder",
+    "AiGraphcoreOpset1": "builder",
+    "AiOnnx6": "builder",
+    "AiOnnx7": "builder",
+    "AiOnnx8": "builder",
+    "AiOnnx9": "builder",
+    "AiOnnx10": "builder",
+    "AiOnnx11": "builder",
+    "AiOnnxMl": "builder",
+    "InferenceSession": "session",
+    "TrainingSession": "session",
+}
+
+# Names of the native module that a star import leaves out.
+UNDERSCORED = (
+    "_TensorInfoCore",
+    "_throw_application_runtime_error",
+    "_throw_popart_error",
+    "_throw_popart_internal_error",
+    "_throw_popart_runtime_error",
+    "_throw_poplar_error",
+    "_throw_poplar_runtime_error",
+    "_throw_poplibs_error",
+    "_throw_recoverable_runtime_error",
+    "_throw_system_runtime_error",
+    "_throw_unknown_runtime_error",
+    "_throw_unrecoverable_runtime_error",
+)
+
+__all__ = [
+    "AccumulateOuterFragmentSchedule",
+    "AccumulateOuterFragmentSettings",
+    "Adam",
+    "AdamMode",
+    "Adaptive",
+    "AdaptiveMode",
+    "AiGraphcore",
+    "AiGraphcoreOpset1",
+    "AiOnnx10",
+    "AiOnnx11",
+    "AiOnnx6",
+    "AiOnnx7",
+    "AiOnnx8",
+    "AiOnnx9",
+    "AiOnnxMl",
+    "AnchorReturnType",
+    "AnchorReturnTypeId",
+    "AttributeContextManager",
+    "AutodiffSettings",
+    "AutodiffStitchStrategy",
+    "AutomaticLossScalingSettings",
+    "BatchSerializationBatchSchedule",
+    "BatchSerializationMethod",
+    "BatchSerializationSettings",
+    "BatchSerializationTransformContext",
+    "Builder",
+    "ClipNormSettings",
+    "CommGroup",
+    "CommGroupType",
+    "ConstSGD",
+    "DataFlow",
+    "DataType",
+    "DebugContext",
+    "DebugInfo",
+    "DeviceConnectionType",
+    "DeviceInfo",
+    "DeviceManager",
+    "DeviceSelectionCriterion",
+    "DeviceType",
+    "ExchangeStrategy",
+    "ExecutionPhaseIOSchedule",
+    "ExecutionPhaseSchedule",
+    "ExecutionPhaseSettings",
+    "ExperimentalSettings",
+    "GradientTensorTrackingMethod",
+    "GraphTransformer",
+    "IStepIO",
+    "IWeightsIO",
+    "InferenceSession",
+    "InitType",
+    "InputSettings",
+    "InputShapeInfo",
+    "Instrumentation",
+    "IrSerializationFormat",
+    "KeyValueContextManager",
+    "Logger",
+    "MeanReductionStrategy",
+    "MergeVarUpdateType",
+    "NameContextManager",
+    "NumIOTiles",
+    "NumericsReport",
+    "OpDefinition",
+    "OperatorIdentifier",
+    "Optimizer",
+    "OptimizerValue",
+    "OptimizerValueMap",
+    "OutOfMemoryError",
+    "OutOfMemoryException",
+    "Patterns",
+    "PatternsLevel",
+    "PyStepIO",
+    "PyStepIOCallback",
+    "PyWeightsIO",
+    "RecomputationType",
+    "RecomputeType",
+    "RecoveryAction",
+    "ReductionType",
+    "ReplicatedCollectivesSettings",
+    "ReplicatedStreamMode",
+    "ReplicatedTensorSharding",
+    "SGD",
+    "SGDAccumulatorAndMomentum",
+    "ScatterReduction",
+    "SessionOptions",
+    "SourceLocation",
+    "SubgraphCopyingStrategy",
+    "SyncPattern",
+    "SyntheticDataMode",
+    "TensorInfo",
+    "TensorLocation",
+    "TensorLocationSettings",
+    "TensorRemapType",
+    "TensorStorage",
+    "TileSet",
+    "TrainingSession",
+    "VariableRetrievalMode",
+    "VariableSettings",
+    "VirtualGraphMode",
+    "WeightDecayMode",
+    "closePoplarDebugInfo",
+    "defaultAiGraphcoreOpset",
+    "defaultAiOnnxMlOpset",
+    "defaultAiOnnxOpset",
+    "getLogger",
+    "getSupportedOperations",
+    "getSupportedOperationsDefinition",
+    "getTensorInfo",
+    "getUnsupportedOperations",
+    "initializePoplarDebugInfo",
+    "packageHash",
+    "popart_exception",
+    "popart_internal_exception",
+    "popart_runtime_error",
+    "poplar_application_runtime_error",
+    "poplar_exception",
+    "poplar_recoverable_runtime_error",
+    "poplar_runtime_error",
+    "poplar_system_runtime_error",
+    "poplar_unknown_runtime_error",
+    "poplar_unrecoverable_runtime_error",
+    "poplibs_exception",
+    "syncPatternFromString",
+    "syncPatternToString",
+    "versionNumber",
+    "versionString",
+    *_PREFIX_FUNCTIONS,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'popart' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,3 @@
+"""The native module with the ops of ai.onnx opset 9: nothing but what popart has."""
+
+from popart import *  # noqa: F403
