@@ -344,6 +344,8 @@ class Op(Node):
     python: ClassVar[str] = ""
     elementwise: ClassVar[bool] = False
     """Whether an element of the result depends on the same element of the operands only."""
+    folds_from_types: ClassVar[bool] = False
+    """Whether ``fold`` needs the operands' types only; it takes no arrays then."""
     fold: ClassVar[Optional[Callable[..., Any]]] = None
 
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:
@@ -494,7 +496,9 @@ def _fold(node: Op, types: Sequence[ValueType]) -> Optional[Sequence[Any]]:
         return [np.empty(kind.dims, kind.element_type.dtype) for kind in types]
     if node.fold is None:
         return None
-    arrays = [operand.data for operand in node.operands()]
+    arrays: List[Optional[np.ndarray]] = []
+    if not node.folds_from_types:
+        arrays = [operand.data for operand in node.operands()]
     if any(array is None for array in arrays):
         return None
     size = sum(product(kind.dims) * kind.element_type.host_bytes for kind in types)
@@ -502,6 +506,8 @@ def _fold(node: Op, types: Sequence[ValueType]) -> Optional[Sequence[Any]]:
         return None
     with np.errstate(all="ignore"):
         result = node.fold(*arrays)
+    if result is None:
+        return None
     return result if isinstance(result, (tuple, list)) else [result]
 
 
