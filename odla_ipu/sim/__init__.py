@@ -135,12 +135,8 @@ from .supported import (
     getSupportedOperationsDefinition,
     getUnsupportedOperations,
 )
-from .tensorinfo import (
-    TensorInfo,
-    _TensorInfoCore,
-    getTensorInfo,
-)
-from .throws import (
+from .tensorinfo import TensorInfo, _TensorInfoCore, getTensorInfo  # noqa: F401
+from .throws import (  # noqa: F401
     _throw_application_runtime_error,
     _throw_popart_error,
     _throw_popart_internal_error,
@@ -157,7 +153,7 @@ from .transformer import (
     GraphTransformer,
     NumericsReport,
 )
-from .versions import (
+from .versions import (  # noqa: F401
     __version__,
     defaultAiGraphcoreOpset,
     defaultAiOnnxMlOpset,

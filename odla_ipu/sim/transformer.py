@@ -17,7 +17,7 @@ def load_model(modelProtoOrFilename: Union[str, bytes]) -> Model:
     External data stay where they are. Raises popart_exception where there is no model.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     if isinstance(modelProtoOrFilename, (str, os.PathLike)):
         path = os.fspath(modelProtoOrFilename)

@@ -4,6 +4,7 @@ Put this folder's parent first on PYTHONPATH. Like the real module it has to be 
 onnx.
 """
 
+import importlib
 import sys
 
 if "onnx" in sys.modules:
@@ -14,12 +15,12 @@ if "onnx" in sys.modules:
 
 import odla_ipu.sim as _sim
 from odla_ipu.sim import *  # noqa: F403
-from odla_ipu.sim import builder, session, tensorinfo
+from odla_ipu.sim.versions import __version__  # noqa: F401
+
+__odla_ipu_sim__ = True
 
 for _name in ("builder", "session", "tensorinfo"):
-    sys.modules[f"{__name__}.{_name}"] = sys.modules[f"odla_ipu.sim.{_name}"]
+    _module = importlib.import_module(f"odla_ipu.sim.{_name}")
+    globals()[_name] = sys.modules[f"{__name__}.{_name}"] = _module
 for _name in _sim.UNDERSCORED:
     globals()[_name] = getattr(_sim, _name)
-
-__version__ = _sim.__version__
-__odla_ipu_sim__ = True
