@@ -261,7 +261,7 @@ def _apply(step: Step, x: Value, axes: List[_Axis], way: _Way) -> Value:
     make = _nearest if way.mode == "nearest" else _weights
     maps = {index: make(way, axes[index]) for index in resized}
     mode = _odla_mode(axes, way, maps)
-    if mode is not None:
+    if mode is not None and x.element_type.is_float:
         return step.op(
             "Resize",
             x,
