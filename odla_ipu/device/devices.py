@@ -19,7 +19,13 @@ import time
 import warnings
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from odla_ipu.errors import DeviceTimeout, DeviceUnavailable, InternalError, InvalidParameter
+from odla_ipu.errors import (
+    DeviceTimeout,
+    DeviceUnavailable,
+    InternalError,
+    InvalidParameter,
+    OdlaError,
+)
 
 from .failures import translate
 from .loading import load_popart
@@ -110,13 +116,7 @@ class Device:
         try:
             manager = self.popart.DeviceManager()
             if self.kind == "ipu_model":
-                return manager.createIpuModelDevice(
-                    {
-                        "numIPUs": self.num_ipus,
-                        "tilesPerIPU": _MODEL_TILES,
-                        "ipuVersion": _MODEL_VERSION,
-                    }
-                )
+                return self._model(manager)
             while True:
                 info = manager.tryAcquireAvailableDevice(numIpus=self.num_ipus)
                 if info is not None:
@@ -130,6 +130,18 @@ class Device:
                 error, f"attaching {_amount(self.num_ipus)} of '{self.kind}'"
             ) from error
         raise self._none_free(timeout)
+
+    def _model(self, manager: Any) -> Any:
+        info = manager.createIpuModelDevice(
+            {
+                "numIPUs": self.num_ipus,
+                "tilesPerIPU": _MODEL_TILES,
+                "ipuVersion": _MODEL_VERSION,
+            }
+        )
+        if not info.isAttached:
+            info.attach()
+        return info
 
     def _none_free(self, timeout: float) -> Exception:
         wanted = f"device '{self.kind}': {_amount(self.num_ipus)} wanted, but none free"
@@ -197,7 +209,7 @@ def status() -> List[DeviceStatus]:
     for kind in KINDS:
         try:
             found.append(DeviceStatus(kind, True, _describe(_usable(kind, 1))))
-        except DeviceUnavailable as error:
+        except OdlaError as error:
             found.append(DeviceStatus(kind, False, str(error)))
     return found
 

@@ -1,0 +1,1 @@
+"""Plays a package that merely has popart's name."""
