@@ -48,8 +48,7 @@ class Lowering:
         if known is not None:
             return known
         if value.data is not None:
-            tensor = self.builder.addInitializedInputTensor(value.data, debugContext=value.id)
-            self.initializers[tensor] = value.data.nbytes
+            tensor = self.initializer(value.data, value.id)
         elif value.node is None:
             info = self.popart.TensorInfo(value.element_type.popart, list(value.dims))
             tensor = self.builder.addInputTensor(info, debugContext=value.id)
@@ -57,6 +56,13 @@ class Lowering:
         else:
             raise InternalError(f"'{value.id}' is read before '{value.node.where}' is lowered")
         self._tensors[value] = tensor
+        return tensor
+
+    def initializer(self, array: Any, name: str) -> Tensor:
+        """An initialised tensor, such as a weight that a rule has rearranged."""
+        data = np.ascontiguousarray(array).reshape(np.shape(array))
+        tensor = self.builder.addInitializedInputTensor(data, debugContext=name)
+        self.initializers[tensor] = data.nbytes
         return tensor
 
     def constant(self, array: Any, dtype: Any = None) -> Tensor:

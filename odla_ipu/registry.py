@@ -245,12 +245,17 @@ class ElementTypeField(Field):
 
 
 class ResultTypeField(Field):
-    """``odla_value_type`` of a result: the op keeps the element type and infers the shape."""
+    """``odla_value_type`` of a result: the op keeps the element type and infers the shape.
 
-    def __init__(self, default: ElementType):
+    Without a default, ``normalise`` fills in what the operands imply.
+    """
+
+    def __init__(self, default: Optional[ElementType]):
         super().__init__("value_type", default)
 
-    def convert(self, node: "Op", given: Any) -> ElementType:
+    def convert(self, node: "Op", given: Any) -> Optional[ElementType]:
+        if given is None and self.default is None:
+            return None
         if isinstance(given, ValueType):
             return given.element_type
         return element_type(given)
@@ -329,7 +334,7 @@ def target_type() -> Any:
     return ElementTypeField()
 
 
-def result_type(default: ElementType) -> Any:
+def result_type(default: Optional[ElementType]) -> Any:
     """``odla_value_type`` of a result, of which the element type counts."""
     return ResultTypeField(default)
 

@@ -252,7 +252,7 @@ def element_type(given: Union[ElementType, str, type, np.dtype, int]) -> Element
             return ElementType(given)
     elif isinstance(given, str) and given.upper() in ElementType.__members__:
         return ElementType[given.upper()]
-    else:
+    elif given is not None:  # numpy would read None as float64
         try:
             name = np.dtype(given).name  # type: ignore[arg-type]
         except TypeError:

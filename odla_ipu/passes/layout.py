@@ -8,7 +8,7 @@ on the channels-first form, so that a network transposes once at its start and o
 from typing import Any, Dict, List, Optional, Sequence
 
 from ..graph import Carried, Graph, Node, Value, rewrite
-from ..ops.nn import Conv, DeConv, canonical_kernel
+from ..ops.nn import Conv, DeConv, LpNormalize, canonical_kernel
 from ..ops.process import Concat, Reshape, Transpose
 from ..registry import Op
 from ..types import MemoryLayout
@@ -28,7 +28,8 @@ def _concerned(node: Node) -> bool:
 
 
 def _is_channels_last(node: Node) -> bool:
-    return node.__dict__.get("input_layout") is _LAST
+    # LpNormalize names its axes itself; its layout says nothing more.
+    return node.__dict__.get("input_layout") is _LAST and not isinstance(node, LpNormalize)
 
 
 def _canonical(node: Op) -> MemoryLayout:
@@ -47,7 +48,8 @@ class _ChannelsFirst:
     def _rule(self, new: Graph, node: Any, values: Carried) -> Optional[Sequence[Value]]:
         changes: Dict[str, Any] = {}
         if isinstance(node, (Conv, DeConv)) and node.kernel_layout is not _canonical(node):
-            changes = {"kernel": _kernel(new, node, values), "kernel_layout": _canonical(node)}
+            kernel = canonical_kernel(new, node, values[node.kernel])
+            changes = {"kernel": kernel, "kernel_layout": _canonical(node)}
         if _is_channels_last(node):
             changes["input"] = self._to_first(new, node.input, values)
             changes["input_layout"] = _FIRST
@@ -120,8 +122,3 @@ def _constant_to_first(new: Graph, value: Value, rank: int) -> Value:
     dims = (1,) * (rank - value.rank) + value.dims
     full = Reshape.add(new, {"input": value, "output_dims": dims}, value.id)[0]
     return _transpose(new, full, _to_first(rank))
-
-
-def _kernel(new: Graph, node: Any, values: Carried) -> Value:
-    """The kernel of a convolution in canonical layout, by Reshape and Transpose."""
-    return canonical_kernel(new, node, values[node.kernel])

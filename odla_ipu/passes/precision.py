@@ -4,13 +4,13 @@
 converted where they enter and leave the device, constants here.
 """
 
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, List, Mapping
 
 import numpy as np
 
 from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Carried, Graph, Node, Value, rewrite
-from ..registry import ElementTypeField, Op, ResultTypeField
+from ..registry import ElementTypeField, Field, ResultTypeField
 from ..types import ElementType, ValueType
 
 _E = ElementType
@@ -39,8 +39,7 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
     def rule(new: Graph, node: Node, values: Carried) -> Any:
         changes = {
             field.name: device_type(node.__dict__[field.name], precision)
-            for field in node.fields  # type: ignore[attr-defined]
-            if isinstance(field, (ElementTypeField, ResultTypeField))
+            for field in _type_fields(node)
         }
         return node.copy_to(new, values, **changes) if changes else None  # type: ignore[call-arg]
 
@@ -99,12 +98,18 @@ def _needed(graph: Graph, precision: str) -> bool:
     for kind in seen:
         device_type(kind, precision)
     return any(kind in changed for kind in seen) or any(
-        node.__dict__[field.name] in changed
-        for node in graph.nodes
-        if isinstance(node, Op)
-        for field in node.fields
-        if isinstance(field, (ElementTypeField, ResultTypeField))
+        node.__dict__[field.name] in changed for node in graph.nodes for field in _type_fields(node)
     )
+
+
+def _type_fields(node: Node) -> List[Field]:
+    """The attributes of a node that name an element type."""
+    return [
+        field
+        for field in node.fields  # type: ignore[attr-defined]
+        if isinstance(field, (ElementTypeField, ResultTypeField))
+        and node.__dict__[field.name] is not None
+    ]
 
 
 def _typed(value: Value, precision: str) -> ElementType:
