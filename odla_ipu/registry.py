@@ -419,11 +419,14 @@ class Op(Node):
         return type(self).add(graph, arguments, self.id)
 
     def scalar_type(self, given: Any) -> Optional[np.dtype]:
-        """numpy type for a plain number among the operands: that of the operands already known."""
-        for field in self._tensors:
-            value = self.__dict__.get(field.name)
-            if isinstance(value, Value):
-                return value.element_type.dtype
+        """numpy type for a plain number among the operands: that of the first value or array."""
+        for other in self.__dict__["given"].values():
+            if isinstance(other, (list, tuple)):
+                other = next((one for one in other if isinstance(one, Value)), None)
+            if isinstance(other, Value):
+                return other.element_type.dtype
+            if isinstance(other, (np.ndarray, np.generic)):
+                return other.dtype
         floats = any(isinstance(one, float) for one in np.atleast_1d(given).tolist())
         return np.dtype(np.float32) if floats else None
 
@@ -439,11 +442,13 @@ class Op(Node):
         node.graph = graph
         node.id = id or cls.__name__
         node.origin = graph.place()
+        node.__dict__["given"] = arguments
         for field in _values_first(cls):
             given = arguments.get(field.name, field.default)
             if given is REQUIRED:
                 raise node.error(f"{field.name} is missing")
             node.__dict__[field.name] = field.convert(node, given)
+        del node.__dict__["given"]
         node.normalise()
         inferred = node.infer()
         types = [inferred] if isinstance(inferred, ValueType) else list(inferred)
