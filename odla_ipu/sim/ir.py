@@ -105,9 +105,7 @@ class Tensor:
         return f"{self.id}:{_NAMES[self.dtype]}{list(self.shape)}"
 
 
-_NAMES = {
-    dtype: name for name, dtype in _DEVICE_TYPES.items() if name not in ("INT64", "UINT64")
-}
+_NAMES = {dtype: name for name, dtype in _DEVICE_TYPES.items() if name not in ("INT64", "UINT64")}
 
 
 class Op:
@@ -242,9 +240,7 @@ def read_model(model: Union[bytes, str]) -> Tuple[Any, str]:
                 model = file.read()
         proto = onnx.ModelProto.FromString(model)
     except OSError as error:
-        raise popart_exception(
-            f"Failed to load a model from {model!r}: {error.strerror}"
-        ) from None
+        raise popart_exception(f"Failed to load a model from {model!r}: {error.strerror}") from None
     except DecodeError:
         raise popart_exception(
             "Failed to parse a ModelProto: pass what Builder.getModelProto() returns, "
@@ -384,9 +380,7 @@ class _Builder:
 
         kind = value.type.tensor_type
         name = onnx.TensorProto.DataType.Name(kind.elem_type)
-        dims = [
-            dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim
-        ]
+        dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
         if None in dims or name == "UNDEFINED" or not kind.HasField("shape"):
             given = self._shapes(value.name)
             if given is None:
@@ -447,10 +441,7 @@ class _Builder:
         """Whether the value is known: variables may change between runs, shapes do not."""
         return op.type == "Shape" or all(
             tensor is None
-            or (
-                tensor.data is not None
-                and (self._limits.constant_weights or not tensor.variable)
-            )
+            or (tensor.data is not None and (self._limits.constant_weights or not tensor.variable))
             for tensor in op.inputs
         )
 
@@ -506,9 +497,7 @@ class _Builder:
             attributes[attribute.name] = value
         return attributes
 
-    def _body(
-        self, graph: Graph, node: Any, proto: Any, inputs: List[Optional[Tensor]]
-    ) -> Graph:
+    def _body(self, graph: Graph, node: Any, proto: Any, inputs: List[Optional[Tensor]]) -> Graph:
         """A body; its inputs have the types and shapes of the op's own inputs."""
         body = Graph(proto.name, parent=graph)
         formals = _formal_inputs(node, proto, inputs)
@@ -646,9 +635,7 @@ def scan_length(op: Op) -> int:
     scanned = op.attributes["num_scan_inputs"]
     states = len(op.inputs) - scanned
     axes = op.attributes.get("scan_input_axes") or [0] * scanned
-    lengths = {
-        op.operand(states + index).shape[axis] for index, axis in enumerate(axes)
-    }
+    lengths = {op.operand(states + index).shape[axis] for index, axis in enumerate(axes)}
     if len(lengths) != 1:
         raise popart_exception(
             f"The scan inputs of {op.label} have different lengths: {sorted(lengths)}"

@@ -60,9 +60,7 @@ def _selu(e: Emitter, op: "Op", x: List[str]) -> str:
 
 @emits("HardSigmoid")
 def _hard_sigmoid(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e(
-        "HardSigmoid", x[0], alpha=op.attributes.get("alpha"), beta=op.attributes.get("beta")
-    )
+    return e("HardSigmoid", x[0], alpha=op.attributes.get("alpha"), beta=op.attributes.get("beta"))
 
 
 @emits("Shrink")
@@ -195,9 +193,7 @@ def _gelu_erf(e: Emitter, op: "Op", x: List[str]) -> str:
     """0.5 x (1 + erf(x / sqrt(2))), in the chain that onnxruntime fuses."""
     like = op.operand(0)
     erf = e("Erf", e("Div", x[0], e.scalar(math.sqrt(2), like)))
-    return e(
-        "Mul", e("Mul", x[0], e("Add", erf, e.scalar(1, like))), e.scalar(0.5, like)
-    )
+    return e("Mul", e("Mul", x[0], e("Add", erf, e.scalar(1, like))), e.scalar(0.5, like))
 
 
 @emits("Swish", domain=GRAPHCORE)

@@ -16,6 +16,7 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Union,
 )
@@ -58,6 +59,8 @@ class Rounding:
     """Rounded; beyond the largest float16 it is the largest float16, as on the IPU."""
     NAN = "nan"
     """Rounded; beyond the largest float16 it is NaN (NaN-on-overflow mode)."""
+    OVERFLOW = "overflow"
+    """Rounded; beyond the largest float16 it is infinite, for the floating-point checks."""
     NONE = "unrounded"
     """Not rounded between ops: faster, and no IPU computes so."""
 
@@ -110,6 +113,18 @@ class Emitter:
         self._counter = 0
         self._constants: Dict[Tuple[Any, ...], str] = {}
         self._casts: Dict[Tuple[str, np.dtype], str] = {}
+        self._stored: Dict[int, str] = {}
+        self.produced: Set[str] = set()
+        """Names of values that nodes of this graph give."""
+        self.leaving: Set[str] = set()
+        """Names of values that are outputs of the model."""
+        self.strided_groups = False
+        self.draws: List[Any] = []
+        """Random inputs."""
+        self.updates: Dict[str, str] = {}
+        """New values of variables that ops write."""
+        self.watched: List[Tuple[str, "Op", "Tensor"]] = []
+        """Values that the host acts on after a run."""
         self.current = ""
         """Name of the op being emitted, for messages and node names."""
 
@@ -138,6 +153,7 @@ class Emitter:
             if value is not None:
                 node.attribute.append(onnx.helper.make_attribute(name, value))
         self.nodes.append(node)
+        self.produced.update(names)
         return names
 
     def const(self, value: Any, dtype: Any = None) -> str:
@@ -173,8 +189,10 @@ class Emitter:
             scope = scope.parent
         if tensor.data is None:
             raise KeyError(tensor.id)
-        name = self.root.values[tensor.id] = self.const(stored(tensor.data))
-        return name
+        known = self.root._stored
+        if id(tensor) not in known:
+            known[id(tensor)] = self.const(stored(tensor.device_data()))
+        return known[id(tensor)]
 
     def cast(self, name: str, dtype: Any) -> str:
         dtype = np.dtype(dtype)

@@ -88,9 +88,7 @@ def _multi_conv(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
             assert tensor is not None
             spatial = len(shape) - 2
             before, after = form["out_pads"][:spatial], form["out_pads"][spatial:]
-            inner = [
-                dim - a - b for dim, a, b in zip(tensor.shape[2:], before, after)
-            ]
+            inner = [dim - a - b for dim, a, b in zip(tensor.shape[2:], before, after)]
             name = _crop_and_pad(e, name, list(tensor.shape[:2]) + inner, form["out_pads"])
         if bias:
             name = e("Add", name, e.reshape(bias, [filters[0]] + [1] * (len(shape) - 2)))
@@ -184,7 +182,17 @@ def _batch_normalization(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
         shifted = e("Add", variance, e.const(np.float32(epsilon)))
         scaled = e("Mul", shifted, e.const(np.float32(count / (count - 1))))
         saved = e("Sub", scaled, e.const(np.float32(epsilon)))
-    return [y, *_running(e, op, x, mean, saved), mean, saved]
+    return _with_statistics(e, op, x, y, mean, saved)
+
+
+def _with_statistics(
+    e: Emitter, op: "Op", x: List[str], y: str, mean: str, variance: str
+) -> List[str]:
+    """The five outputs; the running statistics are written to the variables they come from."""
+    running = _running(e, op, x, mean, variance)
+    for index, name in zip((3, 4), running):
+        e.root.updates[op.operand(index).id] = name
+    return [y, *running, mean, variance]
 
 
 def _running(e: Emitter, op: "Op", x: List[str], mean: str, variance: str) -> List[str]:
@@ -213,7 +221,7 @@ def _per_feature(e: Emitter, op: "Op", x: List[str], epsilon: float) -> Sequence
     y = e("Add", e("Mul", e("Div", e("Sub", x[0], mean), root), x[1]), x[2])
     if len(op.outputs) == 1:
         return [y]
-    return [y, *_running(e, op, x, mean, variance), mean, variance]
+    return _with_statistics(e, op, x, y, mean, variance)
 
 
 @emits("InstanceNormalization")

@@ -238,5 +238,3 @@ def _nll(e: Emitter, op: "Op", x: List[str]) -> str:
         return total
     count = e("ReduceSum", e.cast(counted, np.float32), keepdims=0)
     return e("Div", total, e("Max", count, e.const(np.float32(1))))
-
-

@@ -1,0 +1,201 @@
+"""A typed graph becomes the internal ONNX model: :func:`translate`."""
+
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from ..exceptions import popart_exception, popart_internal_exception
+from ..ir import Graph, Op, Tensor
+from . import control, elementwise, nn, rand, recurrent, reductions, shaping
+from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, RULES, Emitter, Rounding, compute_type
+
+FAMILIES = (control, elementwise, nn, rand, recurrent, reductions, shaping)
+"""Importing a family fills the table of rules."""
+
+
+class Settings(NamedTuple):
+    """What changes how ops are computed."""
+
+    rounding: str = Rounding.SATURATE
+    strided_groups: bool = False
+    """Group normalisation takes channels g, g + G, ... into group g instead of a run of them."""
+    check_floats: bool = False
+    """A result that is infinite or NaN is an error of the run."""
+    variables: bool = False
+    """Initializers may be written by ops, and keep what was written until the next run."""
+
+
+class Port(NamedTuple):
+    """A value that enters or leaves the model: the tensor's id and its name in the model."""
+
+    tensor: str
+    name: str
+    dtype: np.dtype
+    shape: Tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class State(NamedTuple):
+    """A variable that ops write: fed at ``input``, its new value leaves at ``output``."""
+
+    tensor: str
+    input: Port
+    output: Port
+
+
+class Watch(NamedTuple):
+    """A value that the host acts on after a run: ``kind`` is "abort" or "print"."""
+
+    kind: str
+    port: Port
+    op: Op
+
+
+class Translation(NamedTuple):
+    """The model, and what to bind to it.
+
+    ``model`` is a serialized ModelProto, ``references`` the large initializers by name; they are
+    views of the graph's own data wherever the type is the same.  ``random`` are inputs that are
+    drawn before each run.  ``flag`` is NaN after a run in which a float result was not finite.
+    """
+
+    model: bytes
+    references: Dict[str, np.ndarray]
+    inputs: List[Port]
+    outputs: List[Port]
+    states: List[State]
+    random: List["rand.Draw"]
+    watches: List[Watch]
+    flag: Optional[Port]
+
+
+def translate(graph: Graph, settings: Settings) -> Translation:
+    """Raises popart_exception for an op that the stand-in has no implementation of."""
+    missing = [op for op in graph.ops if (op.domain, op.type) not in RULES]
+    if missing:
+        raise popart_exception(
+            f"No class for {missing[0].domain or 'ai.onnx'}.{missing[0].type}:"
+            f"{missing[0].version}: the stand-in does not implement this op"
+        )
+    return _Translator(graph, settings).result()
+
+
+class _Translator:
+    def __init__(self, graph: Graph, settings: Settings):
+        self._graph = graph
+        self._settings = settings
+        self._emitter = Emitter(settings.rounding)
+        self._emitter.strided_groups = settings.strided_groups
+        self._inputs: List[Port] = []
+        self._entries: List[Port] = []
+
+    def result(self) -> Translation:
+        e = self._emitter
+        for tensor in self._graph.inputs:
+            if tensor.used:
+                self._inputs.append(self._enter(tensor))
+        written = self._written()
+        entered = {id: self._enter(tensor) for id, tensor in written.items()}
+        for op in self._graph.ops:
+            try:
+                e.emit(op)
+            except popart_exception:
+                raise
+            except Exception as error:
+                raise popart_internal_exception(
+                    f"The stand-in failed to translate {op!r}: {error!r}"
+                ) from error
+        outputs = [self._leave(tensor) for tensor in self._graph.outputs]
+        states = [
+            State(id, port, self._leave(written[id], e.updates.get(id)))
+            for id, port in entered.items()
+        ]
+        watches = [Watch(kind, self._leave(tensor), op) for kind, op, tensor in e.watched]
+        flag = self._flag() if self._settings.check_floats else None
+        leaving = outputs + [state.output for state in states] + [w.port for w in watches]
+        self._entries += [draw.port for draw in e.draws]
+        model = _model(e, self._entries, leaving + ([flag] if flag else []))
+        return Translation(
+            model, e.references, self._inputs, outputs, states, list(e.draws), watches, flag
+        )
+
+    def _written(self) -> Dict[str, Tensor]:
+        """Variables that ops write, by id."""
+        written: Dict[str, Tensor] = {}
+        for op in self._graph.ops:
+            for tensor in control.written_by(op):
+                if tensor.variable:
+                    written[tensor.id] = tensor
+        return written
+
+    def _enter(self, tensor: Tensor) -> Port:
+        e = self._emitter
+        port = Port(tensor.id, e.fresh(), tensor.dtype, tensor.shape)
+        self._entries.append(port)
+        wide = compute_type(tensor.dtype) != tensor.dtype
+        e.values[tensor.id] = e.cast(port.name, np.float32) if wide else port.name
+        return port
+
+    def _leave(self, tensor: Tensor, name: Optional[str] = None) -> Port:
+        """A graph output of its own: inputs, constants and other outputs are copied."""
+        e = self._emitter
+        name = e.value(tensor) if name is None else name
+        if tensor.dtype == np.float16:
+            name = e("Cast", name, to=ELEMENT_TYPES[tensor.dtype])
+        elif name not in e.produced or name in e.leaving:
+            name = e("Identity", name)
+        e.leaving.add(name)
+        return Port(tensor.id, name, tensor.dtype, tensor.shape)
+
+    def _flag(self) -> Port:
+        """x - x is NaN where x is infinite or NaN, else 0; so is the sum of all of them."""
+        e = self._emitter
+        parts = []
+        for op in self._graph.ops:
+            for tensor in op.outputs:
+                if tensor is not None and tensor.dtype.kind == "f":
+                    name = e.values[tensor.id]
+                    parts.append(e("ReduceSum", e("Sub", name, name), keepdims=0))
+        total = e("Sum", *parts) if parts else e("Identity", e.const(np.float32(0)))
+        return Port("", total, np.dtype(np.float32), ())
+
+
+def _model(e: Emitter, inputs: List[Port], outputs: List[Port]) -> bytes:
+    import onnx
+
+    model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="odla_ipu.sim")
+    model.opset_import.append(onnx.OperatorSetIdProto(domain="", version=OPSET))
+    graph = model.graph
+    graph.name = "graph"
+    graph.node.extend(e.nodes)
+    graph.input.extend(map(_value_info, inputs))
+    graph.output.extend(map(_value_info, outputs))
+    for name, array in e.inline:
+        graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    for name, array in e.references.items():
+        graph.initializer.append(_declared(name, array))
+    return model.SerializeToString()
+
+
+def _value_info(port: Port) -> Any:
+    import onnx
+
+    return onnx.helper.make_tensor_value_info(port.name, ELEMENT_TYPES[port.dtype], port.shape)
+
+
+def _declared(name: str, array: np.ndarray) -> Any:
+    """An initializer without its data, which is handed over by reference."""
+    import onnx
+
+    tensor = onnx.TensorProto(
+        name=name,
+        data_type=ELEMENT_TYPES[array.dtype],
+        dims=array.shape,
+        data_location=onnx.TensorProto.EXTERNAL,
+    )
+    for key, value in (("location", "memory"), ("offset", "0"), ("length", str(array.nbytes))):
+        tensor.external_data.add(key=key, value=value)
+    return tensor
