@@ -378,6 +378,9 @@ class Mod(_Arithmetic):
 
     fmod = i64(0)
 
+    def fold(self, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
+        return np.fmod(lhs, rhs) if self.fmod else np.mod(lhs, rhs)
+
     def compute(self, b: Any, lhs: Any, rhs: Any) -> Any:
         if self.fmod:
             return b.graphcore.fmod([lhs, rhs])

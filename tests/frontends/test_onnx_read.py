@@ -189,7 +189,7 @@ def test_all_unsupported_nodes_are_listed_at_once():
     with pytest.raises(UnsupportedOp) as error:
         read(build(nodes, {"x": X}))
     text = str(error.value)
-    assert text.startswith("3 nodes of the model 'model'")
+    assert text.startswith("3 unsupported in the model 'model'")
     assert "'first' (Unique)" in text
     assert "'second' (NonZero)" in text
     assert "'third' (my.own.Frobnicate)" in text

@@ -355,7 +355,7 @@ def convert(model: Model, shapes: Optional[Mapping[str, Sequence[int]]] = None) 
         outputs = []
     if walk.refused:
         raise UnsupportedOp(
-            f"{len(walk.refused)} nodes of the model '{model.name}' cannot be converted:\n  "
+            f"{len(walk.refused)} unsupported in the model '{model.name}':\n  "
             + "\n  ".join(walk.refused)
             + "\n'odla-ipu ops' lists what is supported"
         )

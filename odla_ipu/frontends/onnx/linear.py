@@ -294,14 +294,13 @@ def _root(step: Step, x: Value, p: float) -> Value:
     return x if p == 1 else step.op("Pow", x, step.like(x, 1 / p))
 
 
-@converter("GlobalAveragePool")
-def _global_average_pool(step: Step, x: Value) -> Value:
-    return step.op("ReduceMean", x, axes=list(range(2, x.rank)), keep_dims=True)
+_GLOBAL = {"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": "ReduceMax"}
 
 
-@converter("GlobalMaxPool")
-def _global_max_pool(step: Step, x: Value) -> Value:
-    return step.op("ReduceMax", x, axes=list(range(2, x.rank)), keep_dims=True)
+@converter(*_GLOBAL)
+def _global_pool(step: Step, x: Value) -> Value:
+    spatial = list(range(2, x.rank))
+    return step.op(_GLOBAL[step.node.op], x, axes=spatial, keep_dims=True) if spatial else x
 
 
 # Normalisation.

@@ -127,7 +127,7 @@ def _weights(way: _Way, axis: _Axis) -> np.ndarray:
     for offset in range(first, last + 1):
         tap = (base + offset).astype(np.int64)
         weight = _kernel(way, (tap - x) * shrink)
-        if way.exclude_outside or way.antialias:
+        if way.exclude_outside:
             weight = np.where((tap >= 0) & (tap < axis.size), weight, 0.0)
         np.add.at(matrix, (rows, np.clip(tap, 0, axis.size - 1)), weight)
     if way.exclude_outside or way.antialias:
@@ -171,7 +171,7 @@ def _resize(
         coordinates,
         step.get("nearest_mode", "round_prefer_floor"),
         step.get("cubic_coeff_a", -0.75),
-        bool(step.get("exclude_outside", 0)) and mode == "cubic",
+        bool(step.get("exclude_outside", 0)),
         bool(step.get("antialias", 0)) and mode != "nearest",
     )
     y = _apply(step, x, axes, way)
