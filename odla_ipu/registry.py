@@ -66,6 +66,7 @@ class Field:
     """One declared parameter: how it is checked and how the C ABI spells it."""
 
     name = ""
+    attribute = ""
     is_tensor = False
 
     def __init__(self, ctype: str, default: Any = REQUIRED):
@@ -73,7 +74,9 @@ class Field:
         self.default = default
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        # A node's own names, such as outputs, take an underscore in declarations.
+        self.attribute = name
+        self.name = name.rstrip("_")
 
     @property
     def parameters(self) -> List[Tuple[str, str]]:
@@ -356,7 +359,7 @@ class Op(Node):
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {name: field for name, field in cls.__dict__.items() if isinstance(field, Field)}
-        inherited = {field.name: field for field in cls.fields}
+        inherited = {field.attribute: field for field in cls.fields}
         # One that declares all of its base's fields anew gives their order too.
         merged = own if own.keys() >= inherited.keys() else {**inherited, **own}
         cls.fields = tuple(merged.values())
@@ -389,7 +392,7 @@ class Op(Node):
     def operands(self) -> List[Value]:
         result: List[Value] = []
         for field in self._tensors:
-            given = self.__dict__[field.name]
+            given = self.__dict__[field.attribute]
             if given is None:
                 continue
             if isinstance(given, tuple):
@@ -400,7 +403,7 @@ class Op(Node):
 
     def attributes(self) -> Dict[str, Any]:
         return {
-            field.name: self.__dict__[field.name]
+            field.name: self.__dict__[field.attribute]
             for field in self.fields
             if not field.is_tensor and not isinstance(field, OutputDimsField)
         }
@@ -410,7 +413,7 @@ class Op(Node):
     ) -> Tuple[Value, ...]:
         arguments = self.attributes()
         for field in self._tensors:
-            given = self.__dict__[field.name]
+            given = self.__dict__[field.attribute]
             if isinstance(given, tuple):
                 arguments[field.name] = tuple(values[one] for one in given)
             else:
@@ -447,7 +450,7 @@ class Op(Node):
             given = arguments.get(field.name, field.default)
             if given is REQUIRED:
                 raise node.error(f"{field.name} is missing")
-            node.__dict__[field.name] = field.convert(node, given)
+            node.__dict__[field.attribute] = field.convert(node, given)
         del node.__dict__["given"]
         node.normalise()
         inferred = node.infer()
@@ -477,7 +480,7 @@ def _values_first(cls: Type[Op]) -> Sequence[Field]:
 def _check_hint(node: Op, kind: ValueType) -> None:
     for field in node.fields:
         if isinstance(field, OutputDimsField) and field.checked:
-            hint = node.__dict__[field.name]
+            hint = node.__dict__[field.attribute]
             if hint is not None and not _compatible(hint, kind.shape):
                 raise node.error(
                     f"{field.name} is {format_shape(hint)}, but the result has the shape "
