@@ -634,9 +634,16 @@ class VariableSettings:
     def getGroupCount(self, numReplicas: int) -> int:
         return numReplicas // self.getRealGroupSize(numReplicas)
 
-    def getGroupRepresentative(self, group: int, numReplicas: int = 1) -> int:
+    def getGroupRepresentative(self, group: int) -> int:
         """The first replica of a group."""
-        return self.groups(numReplicas)[group][0]
+        if self._grouping is not None:
+            stride, size = self._grouping
+            return group // stride * stride * size + group % stride
+        if self._group.type is CommGroupType.All:
+            return 0
+        if self._group.type is CommGroupType.Consecutive:
+            return group * self._group.replicaGroupSize
+        return group
 
     def groups(self, numReplicas: int) -> List[List[int]]:
         """The replicas of each group."""
