@@ -11,6 +11,44 @@ import numpy as np
 UNDEFINED = "UNDEFINED"
 """Element type of a tensor of which the type is unknown."""
 
+ONNX_TYPES = {
+    1: "FLOAT",
+    2: "UINT8",
+    3: "INT8",
+    4: "UINT16",
+    5: "INT16",
+    6: "INT32",
+    7: "INT64",
+    8: "STRING",
+    9: "BOOL",
+    10: "FLOAT16",
+    11: "DOUBLE",
+    12: "UINT32",
+    13: "UINT64",
+    14: "COMPLEX64",
+    15: "COMPLEX128",
+    16: "BFLOAT16",
+}
+"""PopART's name of each TensorProto.DataType."""
+
+NUMPY_TYPES: Dict[np.dtype, str] = {
+    np.dtype(np.float32): "FLOAT",
+    np.dtype(np.float16): "FLOAT16",
+    np.dtype(np.int8): "INT8",
+    np.dtype(np.int16): "INT16",
+    np.dtype(np.int32): "INT32",
+    np.dtype(np.int64): "INT64",
+    np.dtype(np.uint8): "UINT8",
+    np.dtype(np.uint16): "UINT16",
+    np.dtype(np.uint32): "UINT32",
+    np.dtype(np.uint64): "UINT64",
+    np.dtype(np.bool_): "BOOL",
+}
+"""PopART's name of each numpy type that it takes."""
+
+ONNX_NUMBERS = {name: number for number, name in ONNX_TYPES.items()}
+"""TensorProto.DataType of each of PopART's names."""
+
 
 class Info(NamedTuple):
     """Element type, by PopART's name, and shape; None for a shape that is unknown."""

@@ -9,19 +9,20 @@ import json
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
+from .binding import REQUIRED
+
 AI_ONNX = "ai.onnx"
 AI_GRAPHCORE = "ai.graphcore"
 OPSETS = {AI_ONNX: range(6, 12), AI_GRAPHCORE: range(1, 2)}
-
-REQUIRED: Any = object()
-"""Default of an attribute that must be given."""
 
 
 class Attribute(NamedTuple):
     """An attribute, which is also a keyword argument of the builder's method.
 
-    `kind`: int, ints, float, floats, string, strings, bool, tensor, graph, ints_list (one list a
-    convolution), reduction, collective or comm_group.
+    `default` is REQUIRED where it must be given.
+
+    `kind`: int, ints, float, floats, string, strings, bool, tensor, graph, element_type, ints_list
+    (one list a convolution), reduction, scatter_reduction, collective or comm_group.
     """
 
     name: str

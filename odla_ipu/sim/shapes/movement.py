@@ -5,6 +5,7 @@ from typing import List, Optional, Sequence
 
 import numpy as np
 
+from ..nodes import NUMPY_TYPES, ONNX_TYPES
 from .rules import (
     GRAPHCORE,
     Context,
@@ -15,42 +16,6 @@ from .rules import (
     rule,
     same_shape,
 )
-
-ONNX_TYPES = {
-    1: "FLOAT",
-    2: "UINT8",
-    3: "INT8",
-    4: "UINT16",
-    5: "INT16",
-    6: "INT32",
-    7: "INT64",
-    8: "STRING",
-    9: "BOOL",
-    10: "FLOAT16",
-    11: "DOUBLE",
-    12: "UINT32",
-    13: "UINT64",
-    14: "COMPLEX64",
-    15: "COMPLEX128",
-    16: "BFLOAT16",
-}
-"""PopART's name of each TensorProto.DataType."""
-
-NUMPY_TYPES = {
-    np.dtype(np.float32): "FLOAT",
-    np.dtype(np.float16): "FLOAT16",
-    np.dtype(np.int8): "INT8",
-    np.dtype(np.int16): "INT16",
-    np.dtype(np.int32): "INT32",
-    np.dtype(np.int64): "INT64",
-    np.dtype(np.uint8): "UINT8",
-    np.dtype(np.uint16): "UINT16",
-    np.dtype(np.uint32): "UINT32",
-    np.dtype(np.uint64): "UINT64",
-    np.dtype(np.bool_): "BOOL",
-    np.dtype(np.float64): "DOUBLE",
-}
-"""PopART's name of each numpy type."""
 
 
 def _type_attribute(context: Context, name: str) -> str:
