@@ -19,7 +19,7 @@ THREADS = 2
 os.environ.setdefault("ODLA_IPU_SIM_THREADS", str(THREADS))
 os.environ.setdefault("ODLA_IPU_DEVICE", "sim")
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "models"))
+sys.path.insert(0, os.path.join(HERE, "..", "tests"))
 
 MODELS = ["light_resnet50", "light_densenet121", "ppocr_rec", "minilm", "tiny_mlp"]
 
@@ -43,9 +43,9 @@ def model(name):
     """Path of an ONNX file and arrays for its inputs."""
     if name == "tiny_mlp":
         return tiny_mlp()
-    import zoo
+    from models import zoo
 
-    entry = zoo.entry(name)
+    entry = zoo.by_name(name)
     return str(entry.path()), entry.inputs()
 
 
