@@ -878,7 +878,7 @@ class _MatrixProduct(Op, declare=False):
         return ValueType(self.A.element_type, _matmul_shape(self, left, right))
 
     def lower_product(self, b: Any) -> Any:
-        if self.A.elements == 0:  # an inner size of zero: a sum of nothing
+        if self.A.type.elements == 0:  # an inner size of zero: a sum of nothing
             return b.constant(np.zeros(self.product_type().dims, self.A.element_type.dtype))
         left = _transpose_last(b, self.A, self.A.rank, self.A_transpose)
         right = _transpose_last(b, self.B, self.B.rank, self.B_transpose)

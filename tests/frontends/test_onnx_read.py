@@ -31,8 +31,8 @@ def relu_chain(count, source="x"):
 
 def test_arguments_and_outputs_keep_their_names(device):
     nodes = [
-        helper.make_node("Add", ["x", "x"], ["sum"], name="same"),
-        helper.make_node("Mul", ["sum", "x"], ["x.1:0"], name="same"),
+        helper.make_node("Add", ["x", "x"], ["sum"]),
+        helper.make_node("Mul", ["sum", "x"], ["x.1:0"]),
         helper.make_node("Identity", ["sum"], ["copy"]),
         helper.make_node("Identity", ["x"], ["input copy"]),
         helper.make_node("Identity", ["w"], ["constant"]),
@@ -45,11 +45,12 @@ def test_arguments_and_outputs_keep_their_names(device):
     compare(model, {"x": X, "unused": X}, device)
 
 
-def test_node_named_like_an_argument():
-    node = helper.make_node("Abs", ["x"], ["y"], name="x")
-    graph = read(build([node], {"x": X}))
+def test_node_names_that_are_taken():
+    nodes = [helper.make_node("Abs", ["x"], ["a"], name="x")]
+    nodes += [helper.make_node("Abs", ["a"], [name], name="same") for name in ("b", "y")]
+    graph = read(build(nodes, {"x": X}))
     assert graph.arguments[0].id == "x"
-    assert graph.nodes[0].id != "x"
+    assert len({"x"} | {node.id for node in graph.nodes}) == 3
 
 
 def test_errors_of_ops_name_the_onnx_node():
