@@ -28,8 +28,13 @@ def _checks(*op_types: str, domain: str = "") -> Callable[[Check], Check]:
     return register
 
 
-def check(op: "Op") -> None:
-    """Raise popart_exception for a form of ``op`` that PopART does not have."""
+def check(op: "Op", strided_slices: bool) -> None:
+    """Raise popart_exception for a form of ``op`` that PopART does not have.
+
+    ``strided_slices``: the pattern Slice2SliceSubsample is enabled.
+    """
+    if op.type == "Slice" and not op.domain and not strided_slices:
+        _slice_steps(op)
     function = _CHECKS.get((op.domain, op.type))
     if function is not None:
         function(op)
@@ -67,8 +72,6 @@ _PARAMETERS = {
 def _parameters(op: "Op") -> None:
     for index, what in _PARAMETERS[op.type]:
         _require_constant(op, index, what)
-    if op.type == "Slice" and op.constant(4) is not None:
-        _slice_steps(op)
     if op.type == "Upsample" and op.attributes.get("mode", "nearest") != "nearest":
         _refuse(op, f"mode {op.attributes['mode']!r} is not supported; only nearest is")
     if op.type == "TopK":
@@ -77,8 +80,7 @@ def _parameters(op: "Op") -> None:
 
 def _slice_steps(op: "Op") -> None:
     steps = op.constant(4)
-    assert steps is not None
-    if np.any(np.abs(steps) > 1):
+    if steps is not None and np.any(np.abs(steps) > 1):
         _refuse(
             op,
             f"steps {steps.tolist()} other than 1 and -1. Please enable pattern "

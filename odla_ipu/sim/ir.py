@@ -191,6 +191,8 @@ class Graph:
         self.tensors: Dict[str, Tensor] = {}
         self.inputs: List[Tensor] = []
         self.outputs: List[Tensor] = []
+        self.metadata: Dict[str, str] = {}
+        """The model's metadata_props."""
 
     def find(self, id: str) -> Optional[Tensor]:
         """A tensor of this graph or of one around it."""
@@ -213,11 +215,14 @@ class Limits(NamedTuple):
     """What the session options and the device allow."""
 
     virtual_graphs: bool = False
+    manual: bool = False
     ipus_per_replica: int = 1
     pipelining: bool = False
     batches_per_step: int = 1
     constant_weights: bool = True
     strict_versions: bool = True
+    strided_slices: bool = False
+    """Whether the pattern that makes slices with large steps possible is enabled."""
 
 
 # Reading models.
@@ -345,8 +350,8 @@ class _Builder:
         self._opsets = {entry.domain: entry.version for entry in proto.opset_import}
         self._opsets.setdefault("", self._opsets.pop("ai.onnx", 11))
         self._opsets.setdefault("ai.graphcore", 1)
-        self._functions: Dict[str, Graph] = {}
         self.graph = Graph()
+        self.graph.metadata = {entry.key: entry.value for entry in proto.metadata_props}
         self._main(proto.graph)
 
     def _main(self, proto: Any) -> None:
@@ -410,7 +415,7 @@ class _Builder:
         attributes = self._attributes(graph, node, inputs)
         op = Op(domain, node.op_type, version, node.name, attributes, inputs)
         infos = _body_infos(op) if op.bodies else self._infer(op, list(node.output))
-        check(op)
+        check(op, self._limits.strided_slices)
         value = folding.fold(op) if self._foldable(op) else None
         for name, info in zip(node.output, infos):
             op.outputs.append(self._output(graph, op, name, info, value) if name else None)
@@ -702,6 +707,8 @@ def _check_placement(graph: Graph, limits: Limits) -> None:
                 "SessionOptions flag virtualGraphMode is Off, but at least one op "
                 f"({placed[0].label}) has virtualGraphId set to {placed[0].virtual_graph}"
             )
+        return
+    if not limits.manual and not placed:
         return
     if len(placed) != len(graph.ops):
         missing = next(op for op in graph.ops if op.virtual_graph is None)
