@@ -7,11 +7,6 @@ them, are loaded on first use; onnx and onnxruntime by the first model.
 import importlib
 from typing import Any, List
 
-from .contexts import (
-    AttributeContextManager,
-    KeyValueContextManager,
-    NameContextManager,
-)
 from .dataflow import (
     AnchorReturnType,
     DataFlow,
@@ -167,18 +162,25 @@ __odla_ipu_sim__ = True
 globals().update(_PREFIX_FUNCTIONS)
 
 _LAZY = {
+    "AiOnnxMl": "opsets",
+    "AttributeContextManager": "annotations",
     "Builder": "builder",
-    "AiGraphcore": "builder",
-    "AiGraphcoreOpset1": "builder",
-    "AiOnnx6": "builder",
-    "AiOnnx7": "builder",
-    "AiOnnx8": "builder",
-    "AiOnnx9": "builder",
-    "AiOnnx10": "builder",
-    "AiOnnx11": "builder",
-    "AiOnnxMl": "builder",
     "InferenceSession": "session",
+    "KeyValueContextManager": "annotations",
+    "NameContextManager": "annotations",
     "TrainingSession": "session",
+}
+
+# The accessor classes of the opsets, by domain and version.
+_OPSETS = {
+    "AiGraphcore": ("ai.graphcore", 1),
+    "AiGraphcoreOpset1": ("ai.graphcore", 1),
+    "AiOnnx6": ("ai.onnx", 6),
+    "AiOnnx7": ("ai.onnx", 7),
+    "AiOnnx8": ("ai.onnx", 8),
+    "AiOnnx9": ("ai.onnx", 9),
+    "AiOnnx10": ("ai.onnx", 10),
+    "AiOnnx11": ("ai.onnx", 11),
 }
 
 # Names of the native module that a star import leaves out.
@@ -328,12 +330,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name in _OPSETS:
+        value = importlib.import_module(".opsets", __name__).opset_class(*_OPSETS[name])
+    elif name in _LAZY:
+        value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    else:
         raise AttributeError(f"module 'popart' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_OPSETS})

@@ -64,6 +64,7 @@ _RECOMPUTE_FORMS = (
     ),
     overload(_NAMES, Argument("value", _RECOMPUTE_TYPE, RecomputeType.Recompute)),
 )
+_OUTPUT_FORMS = (overload(Argument("nodeOutputName", STR)), overload(_NAMES))
 _MEMORY_FORMS = (
     overload(Argument("nodeOutputName", STR), Argument("availableMemoryProportion", FLOAT)),
     overload(_NAMES, Argument("availableMemoryProportion", FLOAT)),
@@ -245,8 +246,9 @@ class Annotations:
         names = values.get("nodeOutputName") or values["nodeOutputNames"]
         self._annotate(RECOMPUTE, values["value"].value, _names(names))
 
-    def getRecomputeOutputInBackwardPass(self, nodeOutputName: Any) -> bool:
-        node = self._node(_names(nodeOutputName))
+    def getRecomputeOutputInBackwardPass(self, *args: Any, **kwargs: Any) -> bool:
+        _, values = resolve("getRecomputeOutputInBackwardPass", _OUTPUT_FORMS, args, kwargs)
+        node = self._node(_names(next(iter(values.values()))))
         return node.attributes.get(RECOMPUTE) == RecomputeType.Recompute.value
 
     def schedulePriority(self, value: float) -> AttributeContextManager:
@@ -255,7 +257,7 @@ class Annotations:
     def commGroup(self, type: int = 0, groupSize: int = 0) -> AttributeContextManager:
         return AttributeContextManager(self._scopes, COMM_GROUP, [int(type), int(groupSize)])
 
-    def outlineAttributes(self, pyd: Dict[Any, Any]) -> KeyValueContextManager:
+    def outlineAttributes(self, pyd: Dict[Any, Any], /) -> KeyValueContextManager:
         pairs = [str(item) for pair in pyd.items() for item in pair]
         return KeyValueContextManager(self._scopes, OUTLINE, pairs)
 

@@ -26,6 +26,8 @@ def comparable(value):
     if attributes and not isinstance(value, (int, float, str)):
         names = [name for name in attributes if name != "updatableBuffers"]
         return {name: comparable(getattr(value, name)) for name in names}
+    if isinstance(value, popart.InputShapeInfo):
+        return dict(value._infos)
     return value
 
 
