@@ -23,7 +23,11 @@ from .enums import (
     ReplicatedStreamMode,
     VirtualGraphMode,
 )
-from .exceptions import popart_exception, popart_runtime_error
+from .exceptions import (
+    OutOfMemoryException,  # noqa: F401  programs import it from popart.session
+    popart_exception,
+    popart_runtime_error,
+)
 from .executables import read_executable, write_executable, write_variables
 from .options import SessionOptions
 from .patterns import Patterns
