@@ -72,17 +72,12 @@ def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program
     external = sum(sizes.values()) >= EXTERNAL_WEIGHTS
     if external:
         lowered.builder.saveInitializersExternally(list(sizes), weights)
-    arguments, outputs = _arguments(graph, lowered, precision), _outputs(graph, lowered, precision)
     return Program(
         name=graph.name,
         precision=precision,
-        arguments=arguments,
-        outputs=outputs,
-        constants={
-            output.name: output.value.data
-            for output in graph.outputs
-            if output.value.data is not None
-        },
+        arguments=_arguments(graph, lowered, precision),
+        outputs=_outputs(graph, prepared, lowered, precision),
+        constants=_constants(graph, prepared),
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
     )
@@ -100,18 +95,31 @@ def _arguments(graph: Graph, lowered: Lowering, precision: str) -> List[Port]:
     ]
 
 
-def _outputs(graph: Graph, lowered: Lowering, precision: str) -> List[Port]:
-    arguments = {id(argument) for argument in graph.arguments}
-    return [
-        Port(
-            output.name,
-            output.value.type,
-            device_type(output.value.element_type, precision),
-            lowered.outputs.get(output.name, ""),
-            output.value.id if id(output.value) in arguments else "",
+def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -> List[Port]:
+    arguments = {argument.id for argument in graph.arguments}
+    ports = []
+    for output, made in zip(graph.outputs, prepared.outputs):
+        source = made.value.id if made.value.node is None and made.value.data is None else ""
+        ports.append(
+            Port(
+                output.name,
+                output.value.type,
+                device_type(output.value.element_type, precision),
+                lowered.outputs.get(output.name, ""),
+                source if source in arguments else "",
+            )
         )
-        for output in graph.outputs
-    ]
+    return ports
+
+
+def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
+    """Outputs that are known before running: as the user wrote them, or as passes found them."""
+    found = {}
+    for output, made in zip(graph.outputs, prepared.outputs):
+        data = output.value.data if output.value.data is not None else made.value.data
+        if data is not None:
+            found[output.name] = data
+    return found
 
 
 class Executable:
@@ -309,7 +317,7 @@ class _Feed:
         self.dims = port.type.dims
         self.dtype = port.type.element_type.dtype
         self.device_type = port.device_type
-        self.converts = port.device_type is not port.type.element_type
+        self.converts = bool(port.tensor) and port.device_type is not port.type.element_type
 
     def accept(self, given: Any) -> np.ndarray:
         """``given`` itself when nothing has to change."""

@@ -209,6 +209,7 @@ def test_closed_executable(c, device):
 def test_device_is_given_back(c, device):
     executable = c.compile(device)
     opened = executable._device
+    gc.collect()
     before = opened._count
     del executable
     gc.collect()
