@@ -89,7 +89,7 @@ def demo(image: Optional[str], text: str, device: Optional[str]) -> None:
     model = timed("load the ONNX file", lambda: odla_ipu.load(path, {"x": pixels.shape}))
     executable = timed("compile", lambda: model.compile(device))
     output = timed("run", lambda: next(iter(executable.run(x=pixels).values())))
-    read, confidence = timed("decode", lambda: ocr.decode(output[0], ocr.characters(path)))
+    read, confidence = timed("decode", lambda: ocr.decode(output, ocr.characters(path)))
 
     _table(["stage", "ms"], [[name, f"{seconds * 1e3:.1f}"] for name, seconds in stages])
     click.echo(f"device: {executable.device}")

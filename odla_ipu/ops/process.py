@@ -514,16 +514,31 @@ class _Slice(Op, declare=False):
         return tuple(found)
 
     def lower(self, b: Any) -> Any:
-        cut = []
+        cut, strides = [], []
         for axis, (dim, (start, end, stride)) in enumerate(zip(self.input.dims, self._bounds())):
             first, last = _clamped(start, end, stride, dim)
+            strides.append(abs(stride))
             if (first, last, stride) != (0, dim, 1):
                 # An end before the first element is written as ONNX wants it.
-                cut.append((axis, first, last if last >= 0 else -dim - 1, stride))
+                step = 1 if stride > 0 else -1
+                cut.append((axis, first, last if last >= 0 else -dim - 1, step))
         if not cut:
             return b.tensor(self.input)
         axes, starts, ends, steps = (b.ints(numbers) for numbers in zip(*cut))
-        return b.onnx.slice([self.input, starts, ends, axes, steps])
+        return _every(b, b.onnx.slice([self.input, starts, ends, axes, steps]), self, strides)
+
+
+def _every(b: Any, x: Any, op: Any, strides: Sequence[int]) -> Any:
+    """Each stride-th element of ``x`` along every dimension: PopART slices by steps of 1 only."""
+    if max(strides, default=1) == 1:
+        return x
+    if op.input.element_type.is_float:
+        return b.graphcore.subsample([x], strides=list(strides))
+    for axis, (count, stride) in enumerate(zip(op.infer().dims, strides)):
+        if stride > 1:
+            indices = b.constant(np.arange(count) * stride, np.int32)
+            x = b.onnx.gather([x, indices], axis=axis)
+    return x
 
 
 class Slice(_Slice):
@@ -841,8 +856,10 @@ class _Resize(Op, declare=False):
         # The size is floor(old * scale): the next larger float where rounding fell short.
         short = np.floor(np.float32(dims) * scales) < target
         scales[short] = np.nextafter(scales[short], np.float32(np.inf))
+        # The region of interest is ignored, but cannot be left out.
+        region = b.constant([0] * len(dims) + [1] * len(dims), np.float32)
         return b.onnx.resize(
-            [self.input, "", b.constant(scales)],
+            [self.input, region, b.constant(scales)],
             coordinate_transformation_mode=_COORDINATES[self.mode],
             mode=names[self.interpolation],
             nearest_mode="round_prefer_floor",

@@ -78,7 +78,7 @@ def test_recogniser_reads_lines_without_an_error(precision, device):
     computation = odla.load(path, {"x": pixels[0].shape})
     with computation.compile(device=device, precision=precision) as executable:
         outputs = [next(iter(executable.run(x=one).values())) for one in pixels]
-    read = [ocr.decode(output[0], characters)[0] for output in outputs]
+    read = [ocr.decode(output, characters)[0] for output in outputs]
     assert [one.replace(" ", "") for one in read] == [line.replace(" ", "") for line in LINES]
 
 
