@@ -1,10 +1,11 @@
 """Attributes of nodes that place and schedule them, set on given nodes or by a `with` statement."""
 
-from typing import Any, Dict, Iterable, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 from .binding import BOOL, FLOAT, INT, STR, Argument, dict_of, instance_of, overload, resolve
 from .binding import list_of as _list_of
 from .binding import set_of as _set_of
+from .contexts import AttributeContextManager, KeyValueContextManager
 from .enums import RecomputeType
 from .exceptions import popart_exception
 from .nodes import Node
@@ -75,38 +76,6 @@ _ATTRIBUTE_FORMS = tuple(
 )
 
 
-class AttributeContextManager:
-    """Gives every node that is added inside the `with` statement an attribute."""
-
-    def __init__(self, scopes: Dict[str, List[Any]], name: str, value: Any) -> None:
-        self._values = scopes.setdefault(name, [])
-        self._value = value
-
-    def __enter__(self) -> None:
-        self._values.append(self._value)
-
-    def __exit__(self, *exception: Any) -> None:
-        self._values.pop()
-
-
-class KeyValueContextManager(AttributeContextManager):
-    """Adds keys and values to the outlining attribute of nodes."""
-
-
-class NameContextManager:
-    """Prefixes the ids and names of what is added inside the `with` statement."""
-
-    def __init__(self, scopes: List[str], name: str) -> None:
-        self._scopes = scopes
-        self._name = name
-
-    def __enter__(self) -> None:
-        self._scopes.append(self._name)
-
-    def __exit__(self, *exception: Any) -> None:
-        self._scopes.pop()
-
-
 def _location_values(location: TensorLocation) -> List[int]:
     return [
         location.storage.value,
@@ -116,6 +85,15 @@ def _location_values(location: TensorLocation) -> List[int]:
         location.shardingDomain.type.value,
         location.shardingDomain.replicaGroupSize,
     ]
+
+
+def popper(stack: List[Any]) -> Callable[[], None]:
+    """What a context manager does on leaving that has pushed on `stack`."""
+
+    def pop() -> None:
+        stack.pop()
+
+    return pop
 
 
 def _names(value: Union[str, Iterable[str]]) -> List[str]:
@@ -217,7 +195,7 @@ class Annotations:
         elif isinstance(value, RecomputeType):
             value = value.value
         if "nodeOutputNames" not in values:
-            return AttributeContextManager(self._scopes, name, value)
+            return self._scope(name, value)
         self._annotate(name, value, _names(values["nodeOutputNames"]))
         return None
 
@@ -252,14 +230,19 @@ class Annotations:
         return node.attributes.get(RECOMPUTE) == RecomputeType.Recompute.value
 
     def schedulePriority(self, value: float) -> AttributeContextManager:
-        return AttributeContextManager(self._scopes, PRIORITY, float(value))
+        return self._scope(PRIORITY, FLOAT.convert(value))
 
     def commGroup(self, type: int = 0, groupSize: int = 0) -> AttributeContextManager:
-        return AttributeContextManager(self._scopes, COMM_GROUP, [int(type), int(groupSize)])
+        return self._scope(COMM_GROUP, [INT.convert(type), INT.convert(groupSize)])
 
     def outlineAttributes(self, pyd: Dict[Any, Any], /) -> KeyValueContextManager:
         pairs = [str(item) for pair in pyd.items() for item in pair]
-        return KeyValueContextManager(self._scopes, OUTLINE, pairs)
+        stack = self._scopes.setdefault(OUTLINE, [])
+        return KeyValueContextManager(lambda: stack.append(pairs), popper(stack))
+
+    def _scope(self, name: str, value: Any) -> AttributeContextManager:
+        stack = self._scopes.setdefault(name, [])
+        return AttributeContextManager(lambda: stack.append(value), popper(stack))
 
     def _scoped(self) -> Dict[str, Any]:
         """The attributes that the open `with` statements give a new node."""

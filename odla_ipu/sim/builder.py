@@ -5,8 +5,9 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 
 import numpy as np
 
-from .annotations import RECOMPUTE, Annotations, NameContextManager
+from .annotations import RECOMPUTE, Annotations, popper
 from .binding import INT, STR, Argument, Mismatch, instance_of, list_of, overload, resolve
+from .contexts import NameContextManager
 from .dataflow import InputSettings
 from .debug import DEBUG_CONTEXT
 from .enums import ExchangeStrategy, RecomputeType, ReplicatedStreamMode, TileSet
@@ -27,6 +28,11 @@ from .opsets import AiOnnxMl, accessor_names, opset_class
 from .options import VariableSettings
 from .shapes import InvalidShape, infer
 from .tensorinfo import TensorInfo, _TensorInfoCore
+
+AiOnnx6, AiOnnx7, AiOnnx8, AiOnnx9, AiOnnx10, AiOnnx11 = (
+    opset_class(AI_ONNX, version) for version in OPSETS[AI_ONNX]
+)
+AiGraphcore = AiGraphcoreOpset1 = opset_class(AI_GRAPHCORE, 1)
 
 DEFAULT_OPSETS = {AI_ONNX: 10, "ai.onnx.ml": 1, AI_GRAPHCORE: 1}
 ALIGNMENT = 4096
@@ -442,7 +448,7 @@ class Builder(Annotations):
 
     def nameScope(self, name: str) -> NameContextManager:
         """Context manager that prefixes ids and names with "name/"."""
-        return NameContextManager(self._names, name)
+        return NameContextManager(lambda: self._names.append(name), popper(self._names))
 
     def getNameScope(self, name: str = "") -> str:
         """The prefix of the open scopes, with `name` after it."""
