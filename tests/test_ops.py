@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 import odla_ipu as odla
+from odla_ipu.registry import OPS
 
 FAMILIES = ["math", "nn", "process", "rnn"]
+
+_OPERANDS = {
+    op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()
+}
+"""Names of the values of each op, in order."""
 
 
 def _cases():
@@ -27,7 +33,8 @@ def build(sample):
     with odla.Computation() as c:
         for index, operand in enumerate(sample.operands):
             operands.append(_operand(operand, f"x{index}", index in sample.constants, inputs))
-        results = getattr(odla, sample.op)(*operands, **sample.attributes)
+        named = dict(zip(_OPERANDS[sample.op], operands))
+        results = getattr(odla, sample.op)(**named, **sample.attributes)
         if isinstance(results, odla.Value):
             results = (results,)
         for index, result in enumerate(results):

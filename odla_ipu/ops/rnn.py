@@ -104,8 +104,17 @@ class _Recurrent(Op, declare=False):
         self.check_shape("initial_c", self.initial_c, (directions, batch, hidden))
         self.check_shape("sequence_lens", self.sequence_lens, (batch,))
         if self.weight_dims is not None:
-            self.check_shape("weight_dims", self.W, self.weight_dims)
+            self._check_weight_dims(self.weight_dims)
         self._check_lengths()
+
+    def _check_weight_dims(self, given: Shape) -> None:
+        if len(given) != 3 or any(
+            known(a) and known(b) and a != b for a, b in zip(given, self.W.shape)
+        ):
+            raise self.error(
+                f"weight_dims is {format_shape(given)}; accepted: {format_shape(self.W.shape)}, the "
+                "shape of W"
+            )
 
     def _stored(self, rows: int, columns: Dim) -> Shape:
         if self.weight_format is RnnWeightFormat.LDIGO:
@@ -137,9 +146,9 @@ class _Recurrent(Op, declare=False):
             known(a) and known(b) and a != b for a, b in zip(value.shape, wanted)
         ):
             raise self.error(
-                f"{name}: {format_shape(value.shape)} against {format_shape(wanted)}, which follows "
-                f"from input {self.input.type}, hidden_size {self.hidden_size}, direction "
-                f"{self.direction.name} and {self.weight_format.name}"
+                f"{name} has the shape {format_shape(value.shape)}; accepted: "
+                f"{format_shape(wanted)}, from input {self.input.type}, hidden_size "
+                f"{self.hidden_size}, {self.direction.name} and {self.weight_format.name}"
             )
 
     @property
