@@ -274,9 +274,16 @@ class IsInf(Op):
 
     def lower(self, b: Any) -> Any:
         wide = b.cast(self.input, ElementType.FLOAT32)
-        return b.onnx.isinf(
-            [wide], detect_positive=int(self.detect_pos), detect_negative=int(self.detect_neg)
-        )
+        infinite = b.onnx.isinf([wide])
+        if self.detect_pos and self.detect_neg:
+            return infinite
+        # PopART's IsInf has no regard for its attributes: compare with zero for the sign.
+        zero = b.scalar(0, ElementType.FLOAT32)
+        if self.detect_pos:
+            return b.onnx.logical_and([infinite, b.onnx.greater([wide, zero])])
+        if self.detect_neg:
+            return b.onnx.logical_and([infinite, b.onnx.less([wide, zero])])
+        return b.onnx.logical_and([infinite, b.onnx.isnan([wide])])
 
 
 class Clamp(Op):

@@ -5,6 +5,7 @@ from typing import Dict, List, Optional
 import numpy as np
 
 from ...graph import Value
+from ...ops.common import shape_without
 from ...types import ElementType
 from .convert import Results, Step, Unsupported, converter
 from .model import element_type_of
@@ -258,22 +259,44 @@ _REDUCTIONS = [
 
 @converter(*_REDUCTIONS)
 def _reduce(step: Step, x: Value, axes: Optional[Value] = None) -> Value:
-    name = step.node.op
     keep = bool(step.get("keepdims", 1))
     given: List[int] = step.get("axes", [])
     if axes is not None:
         given = step.integers(axes, "axes")
     if x.element_type is ElementType.BOOL:
-        wide = step.op(name, step.cast(x, ElementType.INT32), axes=given, keep_dims=keep)
-        return step.cast(wide, ElementType.BOOL)
+        # 0 and 1: as UINT8, the extremes of no elements are False and True too.
+        x = step.cast(x, ElementType.UINT8)
+        return step.cast(_reduced(step, x, given, keep), ElementType.BOOL)
+    return _reduced(step, x, given, keep)
+
+
+def _reduced(step: Step, x: Value, given: List[int], keep: bool) -> Value:
+    name = step.node.op
     if not given and step.get("noop_with_empty_axes", 0):
         if name in ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"):
             return x
         x, given, keep = step.reshape(x, [*x.dims, 1]), [x.rank], False
     if x.rank == 0:
         x, given, keep = step.reshape(x, [1]), [0], False
-    reduced = step.axes(given, x.rank)
-    return step.op(name, x, axes=reduced or list(range(x.rank)), keep_dims=keep)
+    reduced = step.axes(given, x.rank) or list(range(x.rank))
+    if name in _EXTREMES and any(x.dims[axis] == 0 for axis in reduced):
+        return _extreme_of_nothing(step, x, reduced, keep)
+    return step.op(name, x, axes=reduced, keep_dims=keep)
+
+
+_EXTREMES = {"ReduceMax": "min", "ReduceMin": "max"}
+"""For each the limit of the type that is the extreme of no elements."""
+
+
+def _extreme_of_nothing(step: Step, x: Value, reduced: List[int], keep: bool) -> Value:
+    """Minus or plus infinity, or the limit of an integer type (ONNX ReduceMax-20)."""
+    limit, dtype = _EXTREMES[step.node.op], x.element_type.dtype
+    if x.element_type.is_float:
+        number = -np.inf if limit == "min" else np.inf
+    else:
+        number = getattr(np.iinfo(dtype), limit)
+    dims = shape_without(x.dims, reduced, keep)
+    return step.constant(np.full(dims, number, dtype))  # type: ignore[arg-type]
 
 
 @converter("ArgMax", "ArgMin")
