@@ -1,11 +1,10 @@
 """Attributes of nodes that place and schedule them, set on given nodes or by a `with` statement."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional, Union
 
 from .binding import BOOL, FLOAT, INT, STR, Argument, dict_of, instance_of, overload, resolve
 from .binding import list_of as _list_of
 from .binding import set_of as _set_of
-from .contexts import AttributeContextManager, KeyValueContextManager
 from .enums import RecomputeType
 from .exceptions import popart_exception
 from .nodes import Node
@@ -87,17 +86,42 @@ def _location_values(location: TensorLocation) -> List[int]:
     ]
 
 
-def popper(stack: List[Any]) -> Callable[[], None]:
-    """What a context manager does on leaving that has pushed on `stack`."""
-
-    def pop() -> None:
-        stack.pop()
-
-    return pop
-
-
 def _names(value: Union[str, Iterable[str]]) -> List[str]:
     return [value] if isinstance(value, str) else list(value)
+
+
+class _Scope:
+    """Context manager: `value` is on top of `stack` inside the `with` statement."""
+
+    __slots__ = ("_stack", "_value")
+
+    def __init__(self, stack: List[Any], value: Any) -> None:
+        self._stack = stack
+        self._value = value
+
+    def __enter__(self) -> None:
+        self._stack.append(self._value)
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.pop()
+
+
+class NameContextManager(_Scope):
+    """Prefixes the ids and names of what is added inside (Builder.nameScope)."""
+
+    __slots__ = ()
+
+
+class AttributeContextManager(_Scope):
+    """Gives the nodes added inside an attribute (Builder.virtualGraph, pipelineStage, ...)."""
+
+    __slots__ = ()
+
+
+class KeyValueContextManager(_Scope):
+    """Gives the nodes added inside keys with values (Builder.outlineAttributes)."""
+
+    __slots__ = ()
 
 
 class Annotations:
@@ -237,12 +261,10 @@ class Annotations:
 
     def outlineAttributes(self, pyd: Dict[Any, Any], /) -> KeyValueContextManager:
         pairs = [str(item) for pair in pyd.items() for item in pair]
-        stack = self._scopes.setdefault(OUTLINE, [])
-        return KeyValueContextManager(lambda: stack.append(pairs), popper(stack))
+        return KeyValueContextManager(self._scopes.setdefault(OUTLINE, []), pairs)
 
     def _scope(self, name: str, value: Any) -> AttributeContextManager:
-        stack = self._scopes.setdefault(name, [])
-        return AttributeContextManager(lambda: stack.append(value), popper(stack))
+        return AttributeContextManager(self._scopes.setdefault(name, []), value)
 
     def _scoped(self) -> Dict[str, Any]:
         """The attributes that the open `with` statements give a new node."""

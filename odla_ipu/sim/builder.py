@@ -5,9 +5,8 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 
 import numpy as np
 
-from .annotations import RECOMPUTE, Annotations, popper
+from .annotations import RECOMPUTE, Annotations, NameContextManager
 from .binding import INT, STR, Argument, Mismatch, instance_of, list_of, overload, resolve
-from .contexts import NameContextManager
 from .dataflow import InputSettings
 from .debug import DEBUG_CONTEXT
 from .enums import ExchangeStrategy, RecomputeType, ReplicatedStreamMode, TileSet
@@ -448,7 +447,7 @@ class Builder(Annotations):
 
     def nameScope(self, name: str) -> NameContextManager:
         """Context manager that prefixes ids and names with "name/"."""
-        return NameContextManager(lambda: self._names.append(name), popper(self._names))
+        return NameContextManager(self._names, STR.convert(name))
 
     def getNameScope(self, name: str = "") -> str:
         """The prefix of the open scopes, with `name` after it."""
