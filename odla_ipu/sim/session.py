@@ -462,9 +462,7 @@ class InferenceSession:
     ) -> None:
         """Write the executable of a prepared session; variables go to ``variables.popef``."""
         if self._engine is None:
-            raise popart_runtime_error(
-                "prepareDevice() must be called before saveExecutable()"
-            )
+            raise popart_runtime_error("prepareDevice() must be called before saveExecutable()")
         target = write_executable(path, self._device, self._identity(), self._description())
         if saveVariables:
             self.saveVariables(str(target.parent))
@@ -574,5 +572,3 @@ class TrainingSession:
             f"The stand-in for PopART does not train (session {name!r}, loss {loss!r}): use an "
             "InferenceSession, or PopART of the Poplar SDK"
         )
-
-

@@ -270,9 +270,7 @@ class _Arrays:
         if flat is None:
             array = arrays.get(slot.id)
             if array is None:
-                raise popart_runtime_error(
-                    f"No tensor {slot.id} provided in PyStepIO's {kind}s"
-                )
+                raise popart_runtime_error(f"No tensor {slot.id} provided in PyStepIO's {kind}s")
             flat = self._flat[key] = array.reshape(-1)
         start = self._cursors.get(key, 0)
         if start >= flat.size:

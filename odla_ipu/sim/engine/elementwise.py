@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, List, Sequence
 
 import numpy as np
 
-from .emitter import FLOAT16_MAX, GRAPHCORE, Emitter, compute_type, emits, wide_type
+from .emitter import (
+    ELEMENT_TYPES,
+    FLOAT16_MAX,
+    GRAPHCORE,
+    Emitter,
+    compute_type,
+    emits,
+    wide_type,
+)
 
 if TYPE_CHECKING:
     from ..ir import Op, Tensor
@@ -73,7 +81,7 @@ def _prelu(e: Emitter, op: "Op", x: List[str]) -> str:
     return e("PRelu", x[0], x[1])
 
 
-@emits("Clip", exact=True)
+@emits("Clip", exact=True, static=(1, 2))
 def _clip(e: Emitter, op: "Op", x: List[str]) -> str:
     tensor = op.operand(0)
     bounds = []
@@ -143,14 +151,8 @@ def _cast(e: Emitter, op: "Op", x: List[str]) -> str:
         return e("Identity", x[0])
     if np.issubdtype(source, np.floating) and target.kind in "iu" and target.itemsize < 4:
         # Through INT32: a float beyond a small type's range wraps there instead of being undefined.
-        return e("Cast", e.cast(x[0], np.int32), to=_element(target))
-    return e("Cast", x[0], to=_element(compute_type(target)))
-
-
-def _element(dtype: np.dtype) -> int:
-    from .emitter import ELEMENT_TYPES
-
-    return ELEMENT_TYPES[np.dtype(dtype)]
+        return e("Cast", e.cast(x[0], np.int32), to=ELEMENT_TYPES[target])
+    return e("Cast", x[0], to=ELEMENT_TYPES[compute_type(target)])
 
 
 # Copies.

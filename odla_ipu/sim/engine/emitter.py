@@ -71,24 +71,30 @@ class Rule(NamedTuple):
     ``exact``: the op moves or selects values, so a float16 result needs no rounding.
     ``native``: onnxruntime has the op for all integer types; else it is computed in INT32, or
     int64 for UINT32, which wraps and truncates alike.
+    ``static``: inputs of which the function reads the data instead of the value; they are "".
     """
 
     function: EmitFunction
     exact: bool
     native: bool
+    static: Tuple[int, ...]
 
 
 RULES: Dict[Tuple[str, str], Rule] = {}
 
 
 def emits(
-    *op_types: str, domain: str = "", exact: bool = False, native: bool = False
+    *op_types: str,
+    domain: str = "",
+    exact: bool = False,
+    native: bool = False,
+    static: Tuple[int, ...] = (),
 ) -> Callable[[EmitFunction], EmitFunction]:
     """Register the decorated function for ops of ``domain`` ("" is ai.onnx)."""
 
     def register(function: EmitFunction) -> EmitFunction:
         for op_type in op_types:
-            RULES[domain, op_type] = Rule(function, exact, native)
+            RULES[domain, op_type] = Rule(function, exact, native, static)
         return function
 
     return register
@@ -148,7 +154,8 @@ class Emitter:
         while given and not given[-1]:
             given.pop()
         names = [self.fresh() for _ in range(outputs)]
-        node = onnx.NodeProto(op_type=op_type, input=given, output=names, name=self.current)
+        node = onnx.NodeProto(op_type=op_type, input=given, output=names)
+        node.name = f"{names[0]} of {self.current}" if names else self.current
         for name, value in attributes.items():
             if value is not None:
                 node.attribute.append(onnx.helper.make_attribute(name, value))
@@ -239,7 +246,10 @@ class Emitter:
         """Write one op and remember the values of its outputs."""
         rule = RULES[op.domain, op.type]
         self.current = op.label
-        inputs = [self.value(tensor) for tensor in op.inputs]
+        inputs = [
+            "" if index in rule.static else self.value(tensor)
+            for index, tensor in enumerate(op.inputs)
+        ]
         if not rule.native:
             inputs = [self._widened(*pair) for pair in zip(inputs, op.inputs)]
         results = rule.function(self, op, inputs)
@@ -249,13 +259,13 @@ class Emitter:
                 continue
             if tensor.dtype == np.float16 and not rule.exact:
                 name = self.round16(name)
-            elif not rule.native and wide_type(tensor.dtype) != tensor.dtype:
+            elif not rule.native and wide_type(tensor.dtype) != compute_type(tensor.dtype):
                 name = self.cast(name, tensor.dtype)
             self.values[tensor.id] = name
         self.current = ""
 
     def _widened(self, name: str, tensor: Optional["Tensor"]) -> str:
-        if tensor is None or wide_type(tensor.dtype) == compute_type(tensor.dtype):
+        if tensor is None or not name or wide_type(tensor.dtype) == compute_type(tensor.dtype):
             return name
         return self.cast(name, wide_type(tensor.dtype))
 
@@ -268,9 +278,9 @@ class Emitter:
         return body
 
 
-def compute_type(dtype: np.dtype) -> np.dtype:
+def compute_type(dtype: Any) -> np.dtype:
     """The type that a tensor of the device has in the internal graph."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+    return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)
 
 
 def stored(data: np.ndarray) -> np.ndarray:
@@ -287,6 +297,6 @@ _WIDE = {
 }
 
 
-def wide_type(dtype: np.dtype) -> np.dtype:
+def wide_type(dtype: Any) -> np.dtype:
     """The type in which ops without kernels for ``dtype`` are computed."""
-    return _WIDE.get(dtype, compute_type(dtype))
+    return _WIDE.get(np.dtype(dtype), compute_type(dtype))

@@ -266,7 +266,20 @@ def _group_normalization(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
 
 @emits("LRN")
 def _lrn(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e("LRN", x[0], **_given(op, "alpha", "beta", "bias", "size"))
+    """onnxruntime takes odd sizes only; an even window reaches one channel further behind."""
+    size = op.attributes["size"]
+    if size % 2:
+        return e("LRN", x[0], **_given(op, "alpha", "beta", "bias", "size"))
+    shape = op.operand(0).shape
+    alpha, beta, bias = (
+        e.const(np.float32(op.attributes.get(name, default)))
+        for name, default in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
+    )
+    rows = e.reshape(e("Mul", x[0], x[0]), [shape[0], 1, shape[1], -1])
+    before = (size - 1) // 2
+    padded = e("Pad", rows, e.ints([0, 0, before, 0, 0, 0, size - 1 - before, 0]))
+    mean = e.reshape(e("AveragePool", padded, kernel_shape=[size, 1]), shape)
+    return e("Div", x[0], e("Pow", e("Add", bias, e("Mul", alpha, mean)), beta))
 
 
 @emits("NormalizeImage", domain=GRAPHCORE)
@@ -298,7 +311,7 @@ def _softmax(e: Emitter, op: "Op", x: List[str]) -> str:
 # Resizing.
 
 
-@emits("Resize", "Upsample")
+@emits("Resize", "Upsample", static=(1, 2, 3))
 def _resize(e: Emitter, op: "Op", x: List[str]) -> str:
     scales = _scales(op)
     mode = op.attributes.get("mode", "nearest")

@@ -36,7 +36,7 @@ def _reduce_sum(e: Emitter, op: "Op", x: List[str]) -> str:
     return e("ReduceSum", x[0], e.ints(axes) if axes else "", keepdims=keep)
 
 
-@emits("CumSum")
+@emits("CumSum", static=(1,))
 def _cum_sum(e: Emitter, op: "Op", x: List[str]) -> str:
     axis = op.constant(1)
     assert axis is not None
@@ -55,7 +55,7 @@ def _arg(e: Emitter, op: "Op", x: List[str]) -> str:
     return e.cast(e(op.type, x[0], axis=axis, keepdims=keep), np.int32)
 
 
-@emits("TopK", exact=True)
+@emits("TopK", exact=True, static=(1,))
 def _top_k(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
     k = op.constant(1)
     count = int(op.attributes["k"]) if k is None else int(k.reshape(()))
@@ -123,8 +123,8 @@ def _scatter_reduce(e: Emitter, op: "Op", x: List[str]) -> str:
     initial = x[2] if len(x) > 2 else ""
     target = list(op.result.shape)
     if kind in (0, 3, 4):
-        start = initial or _constant(e, op, 1 if kind == 4 else 0, target)
-        reduction = {0: "add", 4: "mul"}.get(kind)
+        start = initial or _constant(e, op, 1 if kind == 3 else 0, target)
+        reduction = {0: "add", 3: "mul"}.get(kind)
         return e("ScatterElements", start, indices, data, axis=axis, reduction=reduction)
     return _scatter_extreme(e, op, data, indices, index_shape[axis], axis, kind == 1, initial)
 

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, List, Sequence
 
 import numpy as np
 
-from .emitter import GRAPHCORE, Emitter, compute_type, emits
+from .emitter import GRAPHCORE, Emitter, compute_type, emits, wide_type
 
 if TYPE_CHECKING:
     from ..ir import Op
 
 
-@emits("Reshape", "Flatten", "Squeeze", "Unsqueeze", exact=True, native=True)
+@emits("Reshape", "Flatten", "Squeeze", "Unsqueeze", exact=True, native=True, static=(1,))
 @emits("Reshape", domain=GRAPHCORE, exact=True, native=True)
 def _reshape(e: Emitter, op: "Op", x: List[str]) -> str:
     """The shape is known, whatever the op computes it from."""
@@ -38,7 +38,7 @@ def _equal_parts(op: "Op", axis: int) -> List[int]:
     return [op.operand(0).shape[axis] // len(op.outputs)] * len(op.outputs)
 
 
-@emits("Slice", exact=True, native=True)
+@emits("Slice", exact=True, native=True, static=(1, 2, 3, 4))
 def _slice(e: Emitter, op: "Op", x: List[str]) -> str:
     if len(op.inputs) == 1:
         return _slice_by_attributes(e, op, x)
@@ -75,28 +75,25 @@ def _reverse(e: Emitter, op: "Op", x: List[str]) -> str:
     return e.slice(x[0], [-1] * count, [-(2**31)] * count, axes, [-1] * count)
 
 
-@emits("Expand", exact=True, native=True)
+@emits("Expand", exact=True, native=True, static=(1,))
 def _expand(e: Emitter, op: "Op", x: List[str]) -> str:
     return e("Expand", x[0], e.ints(op.result.shape))
 
 
-@emits("Tile", exact=True, native=True)
+@emits("Tile", exact=True, native=True, static=(1,))
 def _tile(e: Emitter, op: "Op", x: List[str]) -> str:
     repeats = op.constant(1)
     assert repeats is not None
     return e("Tile", x[0], e.ints(int(i) for i in repeats))
 
 
-@emits("Pad", exact=True)
+@emits("Pad", exact=True, static=(1, 2))
 def _pad(e: Emitter, op: "Op", x: List[str]) -> str:
     pads = op.constant(1)
     amounts = op.attributes["pads"] if pads is None else [int(i) for i in pads]
     value = op.constant(2)
     number = op.attributes.get("value", 0.0) if value is None else value.reshape(())
     mode = op.attributes.get("mode", "constant")
-    # The widened type of small integers: the value follows the data.
-    from .emitter import wide_type
-
     fill = e.const(np.array(number).astype(wide_type(op.operand(0).dtype)))
     if not any(amounts):
         return e("Identity", x[0])
@@ -162,7 +159,7 @@ def _space_to_depth(e: Emitter, op: "Op", x: List[str]) -> str:
     )
 
 
-@emits("OneHot", exact=True)
+@emits("OneHot", exact=True, static=(1,))
 def _one_hot(e: Emitter, op: "Op", x: List[str]) -> str:
     """Negative indices are out of range, unlike ONNX's."""
     depth = op.constant(1)
@@ -180,7 +177,7 @@ def _one_hot(e: Emitter, op: "Op", x: List[str]) -> str:
     return e("Where", hot, on, off)
 
 
-@emits("ConstantOfShape", exact=True, native=True)
+@emits("ConstantOfShape", exact=True, native=True, static=(0,))
 def _constant_of_shape(e: Emitter, op: "Op", x: List[str]) -> str:
     value = op.attributes.get("value")
     fill = np.zeros((), np.float32) if value is None else np.asarray(value).reshape(())
@@ -246,8 +243,6 @@ def _dynamic_update(e: Emitter, op: "Op", x: List[str]) -> str:
 
 
 def _wide(op: "Op") -> np.dtype:
-    from .emitter import wide_type
-
     return wide_type(op.operand(0).dtype)
 
 
