@@ -264,6 +264,24 @@ class ResultTypeField(Field):
         return element_type(given)
 
 
+class ValueTypeField(Field):
+    """``odla_value_type`` that defines a result: a ValueType, or (element type, shape)."""
+
+    def __init__(self) -> None:
+        super().__init__("value_type")
+
+    def convert(self, node: "Op", given: Any) -> ValueType:
+        try:
+            kind, dims = given
+        except (TypeError, ValueError):
+            raise self.reject(node, given, "an element type and a shape") from None
+        what = f"{node.where}: {self.name}"
+        try:
+            return ValueType(element_type(kind), check_shape(dims, what))
+        except UnsupportedType as error:
+            raise UnsupportedType(f"{what}: {error}") from None
+
+
 # The functions below declare fields.  They return Any because in an instance the name stands for
 # the checked value, not for the Field.
 
@@ -342,6 +360,11 @@ def result_type(default: Optional[ElementType]) -> Any:
     return ResultTypeField(default)
 
 
+def value_type() -> Any:
+    """``odla_value_type`` that defines the result."""
+    return ValueTypeField()
+
+
 Infer = Union[ValueType, Sequence[ValueType]]
 
 
@@ -353,7 +376,10 @@ class Op(Node):
     elementwise: ClassVar[bool] = False
     """Whether an element of the result depends on the same element of the operands only."""
     folds_from_types: ClassVar[bool] = False
-    """Whether ``fold`` needs the operands' types only; it takes no arrays then."""
+    """Whether ``fold`` needs the operands' types only.
+
+    It takes no arrays then, gives None while the types are open, and folds results of any size.
+    """
     fold: ClassVar[Optional[Callable[..., Any]]] = None
 
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:
@@ -512,11 +538,11 @@ def _fold(node: Op, types: Sequence[ValueType]) -> Optional[Sequence[Any]]:
     arrays: List[Optional[np.ndarray]] = []
     if not node.folds_from_types:
         arrays = [operand.data for operand in node.operands()]
-    if any(array is None for array in arrays):
-        return None
-    size = sum(product(kind.dims) * kind.element_type.host_bytes for kind in types)
-    if size > max(FOLD_LIMIT, sum(array.nbytes for array in arrays if array is not None)):
-        return None
+        if any(array is None for array in arrays):
+            return None
+        size = sum(product(kind.dims) * kind.element_type.host_bytes for kind in types)
+        if size > max(FOLD_LIMIT, sum(array.nbytes for array in arrays if array is not None)):
+            return None
     with np.errstate(all="ignore"):
         result = node.fold(*arrays)
     if result is None:

@@ -192,6 +192,14 @@ class ResizeCoordinateMode(enum.IntEnum):
     ALIGN_CORNERS = 3
 
 
+class FillMethod(enum.IntEnum):
+    """``odla_fill_method``."""
+
+    EYE_LIKE = 0
+    RANDOM_NORMAL = 1
+    RANDOM_UNIFORM = 2
+
+
 class ValueType(NamedTuple):
     """Element type and shape of a value, ``odla_value_type``."""
 

@@ -3,7 +3,9 @@
 Header: ``ODLA/ops/odla_ops_process.h``.
 """
 
-from typing import Any, List, Optional, Sequence
+import math
+from fractions import Fraction
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from ..errors import UnsupportedType
 from ..registry import (
     Op,
     choice,
+    f32,
     i32,
     ints,
     optional_tensor,
@@ -21,6 +24,7 @@ from ..registry import (
     tensors,
     u32,
     uints,
+    value_type,
 )
 from ..types import (
     ANY,
@@ -29,9 +33,13 @@ from ..types import (
     INTEGERS,
     NUMERIC,
     UNKNOWN,
+    UNSIGNED,
+    Dim,
     ElementType,
+    FillMethod,
     InterpolationMode,
     ResizeCoordinateMode,
+    Types,
     ValueType,
     broadcast,
     format_shape,
@@ -40,57 +48,65 @@ from ..types import (
 )
 from .common import axis_of
 
-_INDICES = frozenset({ElementType.INT32, ElementType.INT64})
+_Dims = Tuple[Dim, ...]
+_INT32 = ElementType.INT32
+_INDICES: Types = frozenset({ElementType.INT32, ElementType.INT64})
 
 
-class Broadcast(Op):
-    """The numpy broadcast of input to exactly ``output_shape``."""
+def _numbers(op: Op, value: Any, name: str) -> Optional[List[int]]:
+    """The integers of an operand that the program of the device depends on.
 
-    input = tensor(ANY)
-    output_shape = shape()
+    None while arguments have open dimensions: fixing them may turn the operand into a constant.
+    """
+    _refuse_computed(op, value, name)
+    return None if value.data is None else [int(number) for number in value.data.reshape(-1)]
 
-    def infer(self) -> ValueType:
-        target = self.output_shape
-        full = broadcast([self.input.shape, target], self.where)
-        if len(full) != len(target) or any(
-            known(a) and known(b) and a != b for a, b in zip(full, target)
-        ):
-            raise self.error(
-                f"input is {self.input.type} and does not broadcast to {format_shape(target)}"
+
+def _refuse_computed(op: Op, value: Any, name: str) -> None:
+    if value.data is None and all(argument.type.is_static for argument in op.graph.arguments):
+        raise op.error(
+            f"{name} is computed at run time ({value.type}); accepted: a constant, since shapes "
+            "are part of the device's program; compute it on the host, or build one computation "
+            "for each shape"
+        )
+
+
+def _merged(op: Op, left: Dim, right: Dim, accepted: str) -> Dim:
+    """One dimension of operands that must agree; raises the op's error when they do not."""
+    if known(left) and known(right) and left != right:
+        raise op.error(f"inputs have the sizes {left} and {right}; accepted: {accepted}")
+    return left if known(left) else right
+
+
+def _merged_element_type(op: Any) -> ElementType:
+    """The element type of all ``inputs``."""
+    first = op.inputs[0]
+    for one in op.inputs[1:]:
+        if one.element_type is not first.element_type:
+            raise UnsupportedType(
+                f"{op.where}: inputs are {first.type} and {one.type}; cast them to one element type"
             )
-        return ValueType(self.input.element_type, full)
-
-    def fold(self, x: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(x, self.output_shape)
-
-    def lower(self, b: Any) -> Any:
-        return b.onnx.expand([self.input, b.ints(self.infer().dims)])
+        if one.rank != first.rank:
+            raise op.error(f"inputs are {first.type} and {one.type}; accepted: one rank")
+    return first.element_type
 
 
-class ExpandDims(Op):
-    """The numpy broadcast of input with ``output_dims`` (ONNX Expand; not an unsqueeze)."""
-
-    input = tensor(ANY)
-    output_dims = shape()
-
-    def infer(self) -> ValueType:
-        dims = broadcast([self.input.shape, self.output_dims], self.where)
-        return ValueType(self.input.element_type, dims)
-
-    def fold(self, x: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(x, self.infer().dims)
-
-    def lower(self, b: Any) -> Any:
-        return b.onnx.expand([self.input, b.ints(self.infer().dims)])
+# Types and copies.
 
 
 class Cast(Op):
     """input as ``target_type``: floats truncate to integers, BOOL is x != 0, integers wrap."""
 
+    elementwise = True
     input = tensor(ANY)
     target_type = target_type()
 
     def infer(self) -> ValueType:
+        if self.target_type not in ANY:
+            raise UnsupportedType(
+                f"{self.where}: target_type is {self.target_type.name}; accepted: "
+                + ", ".join(kind.name for kind in sorted(ANY))
+            )
         return ValueType(self.target_type, self.input.shape)
 
     def fold(self, x: np.ndarray) -> np.ndarray:
@@ -101,335 +117,117 @@ class Cast(Op):
         if source is target:
             return b.tensor(self.input)
         if target in BOOLS:
-            is_zero = b.onnx.equal([self.input, b.scalar(0, source)])
-            return b.onnx.logical_not([is_zero])
+            return b.onnx.logical_not([b.onnx.equal([self.input, b.scalar(0, source)])])
         return b.cast(self.input, target)
 
 
-# Shapes.
+class _Expand(Op, declare=False):
+    input: Any
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(x, self.target().dims)
+
+    def infer(self) -> ValueType:
+        return self.target()
+
+    def target(self) -> ValueType:
+        raise NotImplementedError
+
+    def lower(self, b: Any) -> Any:
+        dims = self.outputs[0].dims
+        if dims == self.input.dims:
+            return b.tensor(self.input)
+        return b.onnx.expand([self.input, b.ints(dims)])
 
 
-class Reshape(Op):
-    """The elements of input in the same order under other dimensions; one may be -1."""
+class Broadcast(_Expand):
+    """input, broadcast by numpy's rules to exactly ``output_shape``."""
+
+    input = tensor(ANY)
+    output_shape = shape()
+
+    def target(self) -> ValueType:
+        target = self.output_shape
+        full = broadcast([self.input.shape, target], self.where)
+        if len(full) != len(target) or any(
+            known(a) and known(b) and a != b for a, b in zip(full, target)
+        ):
+            raise self.error(
+                f"input is {self.input.type} and does not broadcast to {format_shape(target)}; "
+                "aligned from the last dimension, its sizes must be equal to these or 1"
+            )
+        return ValueType(self.input.element_type, full)
+
+
+class ExpandDims(_Expand):
+    """The numpy broadcast of input with ``output_dims`` (ONNX Expand-13; not an unsqueeze)."""
 
     input = tensor(ANY)
     output_dims = shape()
 
-    def normalise(self) -> None:
-        target = list(self.output_dims)
-        if target.count(UNKNOWN) == 1 and self.input.type.is_static:
-            rest = product([int(dim) for dim in target if known(dim)])
-            if rest and self.input.type.elements % rest == 0:
-                target[target.index(UNKNOWN)] = self.input.type.elements // rest
-                self.output_dims = tuple(target)
-
-    def infer(self) -> ValueType:
-        kind = ValueType(self.input.element_type, self.output_dims)
-        if self.input.type.is_static and (
-            not kind.is_static or kind.elements != self.input.type.elements
-        ):
-            raise self.error(
-                f"input is {self.input.type} with {self.input.type.elements} elements; they do "
-                f"not fill {format_shape(self.output_dims)}"
-            )
-        return kind
-
-    def fold(self, x: np.ndarray) -> np.ndarray:
-        return x.reshape(self.output_dims)
-
-    def lower(self, b: Any) -> Any:
-        return b.reshape(self.input, self.output_dims)
-
-
-def _static(op: Op, value: Any, name: str) -> List[int]:
-    """The integers of a constant operand that a device program depends on."""
-    if value.data is None:
-        raise op.error(
-            f"{name} is computed at run time ({value.type}); accepted: a constant, since shapes "
-            "are part of the program of the device; fix the shapes of the arguments"
-        )
-    return [int(number) for number in value.data.reshape(-1)]
-
-
-class ReshapeDynamic(Op):
-    """Reshape to a constant vector; 0 copies the dimension of input, one -1 is inferred."""
-
-    input = tensor(ANY)
-    output_shape = tensor(_INDICES)
-
-    def infer(self) -> ValueType:
-        target: List[Any] = _static(self, self.output_shape, "output_shape")
-        for axis, dim in enumerate(target):
-            if dim == 0:
-                if axis >= self.input.rank:
-                    raise self.error(f"output_shape is {target}; its 0 copies no dimension")
-                target[axis] = self.input.shape[axis]
-        if self.input.type.is_static and target.count(-1) == 1:
-            rest = product([dim for dim in target if dim != -1])
-            if rest and self.input.type.elements % rest == 0:
-                target[target.index(-1)] = self.input.type.elements // rest
-        if self.input.type.is_static and (
-            -1 in target or product(target) != self.input.type.elements
-        ):
-            raise self.error(f"input is {self.input.type}; it does not fill {target}")
-        return ValueType(self.input.element_type, tuple(target))
-
-    def fold(self, x: np.ndarray, target: np.ndarray) -> np.ndarray:
-        return x.reshape(self.infer().dims)
-
-    def lower(self, b: Any) -> Any:
-        return b.reshape(self.input, self.infer().dims)
-
-
-class Shape(Op):
-    """The dimensions of input as INT64; known as soon as they are fixed."""
-
-    input = tensor(ANY)
-    output_dims = output_dims()
-    folds_from_types = True
-
-    def infer(self) -> ValueType:
-        return ValueType(ElementType.INT64, (self.input.rank,))
-
-    def fold(self) -> Optional[np.ndarray]:
-        return np.array(self.input.dims, np.int64) if self.input.type.is_static else None
-
-    def lower(self, b: Any) -> Any:
-        return b.constant(self.input.dims, np.int32)
-
-
-class Squeeze(Op):
-    """input without the listed dimensions of size 1; without all of them when none is listed."""
-
-    input = tensor(ANY)
-    axes = uints((), count="num_of_axes")
-    output_dims = output_dims()
-
-    def infer(self) -> ValueType:
-        dims = self.input.shape
-        dropped = {axis_of(self, axis, len(dims), "axes") for axis in self.axes}
-        if not self.axes:
-            dropped = {axis for axis, dim in enumerate(dims) if dim == 1}
-        for axis in dropped:
-            if known(dims[axis]) and dims[axis] != 1:
-                raise self.error(f"axes has {axis}, whose size is {dims[axis]}; accepted: size 1")
-        kept = tuple(dim for axis, dim in enumerate(dims) if axis not in dropped)
-        return ValueType(self.input.element_type, kept)
-
-    def fold(self, x: np.ndarray) -> np.ndarray:
-        return x.reshape(self.infer().dims)
-
-    def lower(self, b: Any) -> Any:
-        return b.reshape(self.input, self.infer().dims)
-
-
-class Transpose(Op):
-    """Dimension i of the result is dimension ``permutations[i]`` of input."""
-
-    input = tensor(ANY)
-    permutations = shape()
-    output_dims = output_dims()
-
-    def infer(self) -> ValueType:
-        if sorted(self.permutations) != list(range(self.input.rank)):
-            raise self.error(
-                f"permutations is {list(self.permutations)}; accepted: each of 0 to "
-                f"{self.input.rank - 1} once"
-            )
-        dims = tuple(self.input.shape[axis] for axis in self.permutations)
+    def target(self) -> ValueType:
+        dims = broadcast([self.input.shape, self.output_dims], self.where)
         return ValueType(self.input.element_type, dims)
 
-    def fold(self, x: np.ndarray) -> np.ndarray:
-        return x.transpose(self.permutations)
 
-    def lower(self, b: Any) -> Any:
-        return b.transpose(self.input, self.permutations)
+class _Tile(Op, declare=False):
+    input: Any
 
-
-class DimsExpand(Op):
-    """A copy of input where element ``axes[k]`` is ``original[k]``.
-
-    A negative ``original[k]`` is added to the old element.  Made for computing slices at run time,
-    so all operands are short vectors; the result is INT32.
-    """
-
-    input = tensor(_INDICES)
-    original = tensor(_INDICES)
-    axes = tensor(_INDICES)
-    output_dims = output_dims()
+    def counts(self) -> Optional[Sequence[int]]:
+        """How often each dimension is repeated; None while that is open."""
+        raise NotImplementedError
 
     def infer(self) -> ValueType:
-        _static(self, self.axes, "axes")
-        return ValueType(ElementType.INT32, self.input.shape)
-
-    def fold(self, x: np.ndarray, original: np.ndarray, axes: np.ndarray) -> np.ndarray:
-        out = x.copy()
-        for new, axis in zip(original.tolist(), axes.tolist()):
-            out[axis] = new if new >= 0 else new + out[axis]
-        return out
-
-    def lower(self, b: Any) -> Any:
-        x = b.cast(self.input, ElementType.INT32)
-        original = b.cast(self.original, ElementType.INT32)
-        zero = b.scalar(0, ElementType.INT32)
-        length = self.input.dims[0]
-        parts = [b.slice(x, 0, index, index + 1) for index in range(length)]
-        for position, axis in enumerate(_static(self, self.axes, "axes")):
-            new = b.slice(original, 0, position, position + 1)
-            moved = b.onnx.add([new, parts[axis]])
-            parts[axis] = b.onnx.where([b.onnx.less([new, zero]), moved, new])
-        return b.onnx.concat(parts, axis=0)
-
-
-# Joining and splitting.
-
-
-class Concat(Op):
-    """The operands one after the other along ``axis``."""
-
-    inputs = tensors(ANY)
-    axis = i32(0)
-    output_shape = output_dims()
-
-    def infer(self) -> ValueType:
-        first = self.inputs[0]
-        axis = axis_of(self, self.axis, first.rank)
-        dims: List[Any] = list(first.shape)
-        for one in self.inputs[1:]:
-            if one.element_type is not first.element_type or one.rank != first.rank:
-                raise self.error(
-                    f"inputs are {first.type} and {one.type}; accepted: one element type and rank"
-                )
-            for position, (left, right) in enumerate(zip(dims, one.shape)):
-                if position == axis:
-                    known_sizes = known(left) and known(right)
-                    dims[axis] = left + right if known_sizes else UNKNOWN  # type: ignore[operator]
-                elif known(left) and known(right) and left != right:
-                    raise self.error(
-                        f"inputs are {first.type} and {one.type}; they may differ along axis "
-                        f"{axis} only"
-                    )
-                elif not known(left):
-                    dims[position] = right
-        return ValueType(first.element_type, tuple(dims))
-
-    def fold(self, *arrays: np.ndarray) -> np.ndarray:
-        return np.concatenate(arrays, self.axis)
-
-    def lower(self, b: Any) -> Any:
-        parts = [one for one in self.inputs if one.type.elements]
-        if len(parts) == 1:
-            return b.tensor(parts[0])
-        return b.onnx.concat(parts, axis=axis_of(self, self.axis, self.inputs[0].rank))
-
-
-class Stack(Op):
-    """Operands of one shape along a new dimension ``axis`` of the result."""
-
-    inputs = tensors(ANY)
-    axis = i32(0)
-    output_shape = output_dims()
-
-    def infer(self) -> ValueType:
-        first = self.inputs[0]
-        for one in self.inputs[1:]:
-            if one.type != first.type:
-                raise self.error(f"inputs are {first.type} and {one.type}; accepted: one type")
-        axis = axis_of(self, self.axis, first.rank + 1)
-        dims = (*first.shape[:axis], len(self.inputs), *first.shape[axis:])
-        return ValueType(first.element_type, dims)
-
-    def fold(self, *arrays: np.ndarray) -> np.ndarray:
-        return np.stack(arrays, self.axis)
-
-    def lower(self, b: Any) -> Any:
-        axis = axis_of(self, self.axis, self.inputs[0].rank + 1)
-        parts = [b.onnx.unsqueeze([one], axes=[axis]) for one in self.inputs]
-        return parts[0] if len(parts) == 1 else b.onnx.concat(parts, axis=axis)
-
-
-class Split(Op):
-    """``num_split`` equal parts along the constant axis ``split_dim``."""
-
-    input = tensor(ANY)
-    split_dim = tensor(_INDICES)
-    num_split = i32()
-
-    def _axis(self) -> int:
-        numbers = _static(self, self.split_dim, "split_dim")
-        if len(numbers) != 1:
-            raise self.error(f"split_dim is {numbers}; accepted: one axis")
-        return axis_of(self, numbers[0], self.input.rank, "split_dim")
-
-    def infer(self) -> Sequence[ValueType]:
-        axis = self._axis()
-        size = self.input.shape[axis]
-        if self.num_split < 1 or (known(size) and int(size) % self.num_split):
+        dims, counts = self.input.shape, self.counts()
+        if counts is None:
+            return ValueType(self.input.element_type, (UNKNOWN,) * len(dims))
+        if len(counts) != len(dims) or any(count < 0 for count in counts):
             raise self.error(
-                f"num_split is {self.num_split}; accepted: a divisor of the size {size} of axis "
-                f"{axis}"
+                f"repeat is {list(counts)}; accepted: {len(dims)} counts of 0 or more for "
+                f"{self.input.type}"
             )
-        part = int(size) // self.num_split if known(size) else UNKNOWN
-        dims = (*self.input.shape[:axis], part, *self.input.shape[axis + 1 :])
-        return [ValueType(self.input.element_type, dims)] * self.num_split
-
-    def fold(self, x: np.ndarray, axis: np.ndarray) -> Sequence[np.ndarray]:
-        return np.split(x, self.num_split, self._axis())
+        tiled = tuple(_times(dim, count) for dim, count in zip(dims, counts))
+        return ValueType(self.input.element_type, tiled)
 
     def lower(self, b: Any) -> Any:
-        if self.num_split == 1:
-            return [b.tensor(self.input)]
-        part = self.input.dims[self._axis()] // self.num_split
-        return b.onnx.split(
-            [self.input],
-            num_outputs=self.num_split,
-            axis=self._axis(),
-            split=[part] * self.num_split,
-        )
+        counts = self.counts() or ()
+        if all(count == 1 for count in counts):
+            return b.tensor(self.input)
+        return b.onnx.tile([self.input, b.ints(counts)])
 
 
-class Tile(Op):
+def _times(dim: Dim, count: int) -> Dim:
+    if isinstance(dim, int) and dim >= 0:
+        return dim * count
+    return dim if count == 1 else 0 if count == 0 else UNKNOWN
+
+
+class Tile(_Tile):
     """``repeat[i]`` copies of input along dimension i."""
 
     input = tensor(ANY)
     repeat = uints()
     output_dims = output_dims()
 
-    def infer(self) -> ValueType:
-        return _tiled(self, self.input, self.repeat)
+    def counts(self) -> Optional[Sequence[int]]:
+        return self.repeat
 
     def fold(self, x: np.ndarray) -> np.ndarray:
         return np.tile(x, self.repeat)
 
-    def lower(self, b: Any) -> Any:
-        return b.onnx.tile([self.input, b.ints(self.repeat)])
 
-
-class TileDynamic(Op):
+class TileDynamic(_Tile):
     """Tile with the counts in a constant vector."""
 
     input = tensor(ANY)
     repeat = tensor(_INDICES)
     output_dims = output_dims()
 
-    def infer(self) -> ValueType:
-        return _tiled(self, self.input, _static(self, self.repeat, "repeat"))
+    def counts(self) -> Optional[Sequence[int]]:
+        return _numbers(self, self.repeat, "repeat")
 
     def fold(self, x: np.ndarray, repeat: np.ndarray) -> np.ndarray:
         return np.tile(x, repeat)
-
-    def lower(self, b: Any) -> Any:
-        return b.onnx.tile([self.input, b.ints(_static(self, self.repeat, "repeat"))])
-
-
-def _tiled(op: Op, x: Any, repeat: Sequence[int]) -> ValueType:
-    if len(repeat) != x.rank or any(count < 0 for count in repeat):
-        raise op.error(f"repeat is {list(repeat)}; accepted: {x.rank} counts of 0 or more")
-    dims = tuple(
-        int(dim) * count if known(dim) else (dim if count == 1 else UNKNOWN)
-        for dim, count in zip(x.shape, repeat)
-    )
-    return ValueType(x.element_type, dims)
 
 
 class Pad(Op):
@@ -447,10 +245,10 @@ class Pad(Op):
                 f"padding_front and padding_back have {len(self.padding_front)} and "
                 f"{len(self.padding_back)} entries; accepted: one for each of {rank} dimensions"
             )
-        sides = zip(self.input.shape, self.padding_front, self.padding_back)
+        added = [sum(sides) for sides in zip(self.padding_front, self.padding_back)]
         dims = tuple(
-            int(dim) + front + back if known(dim) else (UNKNOWN if front + back else dim)
-            for dim, front, back in sides
+            dim + more if isinstance(dim, int) and dim >= 0 else UNKNOWN if more else dim
+            for dim, more in zip(self.input.shape, added)
         )
         return ValueType(self.input.element_type, dims)
 
@@ -459,93 +257,451 @@ class Pad(Op):
 
     def lower(self, b: Any) -> Any:
         kind = self.input.element_type
-        pads = b.ints([*self.padding_front, *self.padding_back])
+        if self.input.type.elements == 0:
+            return b.constant(np.zeros(self.outputs[0].dims, kind.dtype))
+        if self.outputs[0].dims == self.input.dims:
+            return b.tensor(self.input)
         if kind not in BOOLS:
-            return b.onnx.pad([self.input, pads, b.scalar(0, kind)], mode="constant")
-        wide = b.cast(self.input, ElementType.INT32)
-        padded = b.onnx.pad([wide, pads, b.scalar(0, ElementType.INT32)], mode="constant")
-        return b.cast(padded, kind)
+            return self._padded(b, self.input, kind)
+        return b.cast(self._padded(b, b.cast(self.input, _INT32), _INT32), kind)
+
+    def _padded(self, b: Any, x: Any, kind: ElementType) -> Any:
+        pads = b.ints([*self.padding_front, *self.padding_back])
+        return b.onnx.pad([x, pads, b.scalar(0, kind)], mode="constant")
 
 
-# Slicing and gathering.
+class Fill(Op):
+    """A constant of shape and element type ``type``.
+
+    EYE_LIKE (rank 2): ones on the main diagonal.  RANDOM_NORMAL: mean ``p0``, standard deviation
+    ``p1``; RANDOM_UNIFORM: [``p0``, ``p1``).  Random numbers are drawn once, on the host, as the op
+    is added: the same ``seed`` gives the same numbers on every device.
+    """
+
+    type = value_type()
+    method = choice(FillMethod, FillMethod.EYE_LIKE, "fill_method")
+    p0 = f32(0.0)
+    p1 = f32(1.0)
+    seed = f32(0.0)
+    folds_from_types = True
+
+    def infer(self) -> ValueType:
+        kind, is_eye = self.type.element_type, self.method is FillMethod.EYE_LIKE
+        if kind not in (ANY if is_eye else FLOATS):
+            raise UnsupportedType(
+                f"{self.where}: type is {self.type}; accepted for {self.method.name}: "
+                f"{'numbers and BOOL' if is_eye else 'FLOAT16, FLOAT32, FLOAT64'}"
+            )
+        if not self.type.is_static or (is_eye and self.type.rank != 2):
+            raise self.error(
+                f"type is {self.type}; accepted: known sizes, for EYE_LIKE two of them"
+            )
+        return self.type
+
+    def fold(self) -> np.ndarray:
+        kind, dims = self.type.element_type, self.type.dims
+        if self.method is FillMethod.EYE_LIKE:
+            return np.eye(dims[0], dims[1], dtype=kind.dtype)
+        # The seed is a float: its bits tell apart all of them.
+        generator = np.random.RandomState(int(np.float32(self.seed).view(np.uint32)))
+        if self.method is FillMethod.RANDOM_NORMAL:
+            return self.p0 + self.p1 * generator.standard_normal(dims)
+        return self.p0 + (self.p1 - self.p0) * generator.random_sample(dims)
 
 
-def _slice_count(start: int, end: int, stride: int) -> int:
-    return max(0, -((start - end) // stride)) if stride else 0
+# The same elements under another shape.
 
 
-def _clamped(start: int, end: int, stride: int, dim: int) -> Sequence[int]:
-    """Start and end of ONNX Slice-13 within a dimension of that size."""
-    if start < 0:
-        start += dim
-    if end < 0:
-        end += dim
+class _Reshape(Op, declare=False):
+    input: Any
+
+    def target(self) -> _Dims:
+        """The result's shape."""
+        raise NotImplementedError
+
+    def infer(self) -> ValueType:
+        return ValueType(self.input.element_type, self.target())
+
+    def fold(self, x: np.ndarray, *wanted: np.ndarray) -> np.ndarray:
+        return x.reshape(self.infer().dims)
+
+    def lower(self, b: Any) -> Any:
+        dims = self.outputs[0].dims
+        return b.tensor(self.input) if dims == self.input.dims else b.reshape(self.input, dims)
+
+    def filled(self, wanted: Sequence[Dim]) -> _Dims:
+        """``wanted`` with its -1 replaced; checks the number of elements where that is known."""
+        dims, kind = list(wanted), self.input.type
+        if not kind.is_static:
+            return tuple(dims)
+        if dims.count(UNKNOWN) == 1:
+            rest = _product(dims)
+            dims[dims.index(UNKNOWN)] = kind.elements // rest if rest else UNKNOWN
+        if not all(map(known, dims)) or _product(dims) != kind.elements:
+            raise self.error(
+                f"input is {kind} with {kind.elements} elements, which do not fill "
+                f"{format_shape(wanted)}; accepted: sizes whose product is that, one of them -1"
+            )
+        return tuple(dims)
+
+
+def _product(dims: Sequence[Dim]) -> int:
+    """The product of the sizes that are known."""
+    return product([dim for dim in dims if isinstance(dim, int) and dim >= 0])
+
+
+class Reshape(_Reshape):
+    """The elements of input in the same order under other dimensions; one may be -1."""
+
+    input = tensor(ANY)
+    output_dims = shape()
+
+    def target(self) -> _Dims:
+        return self.filled(self.output_dims)
+
+
+class ReshapeDynamic(_Reshape):
+    """Reshape to a constant vector: 0 copies the dimension of input, one -1 is inferred."""
+
+    input = tensor(ANY)
+    output_shape = tensor(_INDICES)
+
+    def normalise(self) -> None:
+        if self.output_shape.rank != 1 or not known(self.output_shape.shape[0]):
+            raise self.error(
+                f"output_shape is {self.output_shape.type}; accepted: a vector of known length"
+            )
+
+    def target(self) -> _Dims:
+        wanted = _numbers(self, self.output_shape, "output_shape")
+        if wanted is None:
+            return (UNKNOWN,) * int(self.output_shape.shape[0])
+        if min(wanted, default=0) < UNKNOWN:
+            raise self.error(f"output_shape is {wanted}; accepted: sizes, 0 to copy, one -1")
+        if 0 in wanted[self.input.rank :]:
+            raise self.error(
+                f"output_shape is {wanted}: a 0 copies a dimension that {self.input.type} lacks"
+            )
+        return self.filled(
+            [self.input.shape[axis] if dim == 0 else dim for axis, dim in enumerate(wanted)]
+        )
+
+
+class Squeeze(_Reshape):
+    """input without the listed dimensions of size 1; without all of them when none is listed."""
+
+    input = tensor(ANY)
+    axes = uints((), count="num_of_axes")
+    output_dims = output_dims()
+
+    def target(self) -> _Dims:
+        dims = self.input.shape
+        dropped = {axis_of(self, axis, len(dims), "axes") for axis in self.axes}
+        if not self.axes:
+            dropped = {axis for axis, dim in enumerate(dims) if dim == 1}
+        for axis in dropped:
+            if known(dims[axis]) and dims[axis] != 1:
+                raise self.error(f"axes has {axis}, whose size is {dims[axis]}; accepted: size 1")
+        return tuple(dim for axis, dim in enumerate(dims) if axis not in dropped)
+
+
+class Transpose(Op):
+    """Dimension i of the result is dimension ``permutations[i]`` of input."""
+
+    input = tensor(ANY)
+    permutations = shape()
+    output_dims = output_dims()
+
+    def infer(self) -> ValueType:
+        rank = self.input.rank
+        if len(self.permutations) != rank or set(self.permutations) != set(range(rank)):
+            raise self.error(
+                f"permutations is {format_shape(self.permutations)}; accepted: each of the "
+                f"{rank} axes of {self.input.type} once, counted from 0"
+            )
+        dims = tuple(self.input.shape[axis] for axis in self.permutations)
+        return ValueType(self.input.element_type, dims)
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        return x.transpose(self.permutations)
+
+    def lower(self, b: Any) -> Any:
+        return b.transpose(self.input, self.permutations)
+
+
+# Joining and splitting.
+
+
+class Concat(Op):
+    """The operands one after the other along ``axis``."""
+
+    inputs = tensors(ANY)
+    axis = i32(0)
+    output_shape = output_dims()
+
+    def infer(self) -> ValueType:
+        kind = _merged_element_type(self)
+        axis = axis_of(self, self.axis, self.inputs[0].rank)
+        dims: List[Dim] = list(self.inputs[0].shape)
+        for one in self.inputs[1:]:
+            for position, dim in enumerate(one.shape):
+                if position == axis:
+                    dims[axis] = _sum(dims[axis], dim)
+                else:
+                    dims[position] = _merged(
+                        self, dims[position], dim, f"one size except along axis {axis}"
+                    )
+        return ValueType(kind, tuple(dims))
+
+    def fold(self, *arrays: np.ndarray) -> np.ndarray:
+        return np.concatenate(arrays, self.axis)
+
+    def lower(self, b: Any) -> Any:
+        parts = [one for one in self.inputs if one.type.elements]
+        if len(parts) == 1:
+            return b.tensor(parts[0])
+        return b.onnx.concat(parts, axis=axis_of(self, self.axis, self.inputs[0].rank))
+
+
+def _sum(left: Dim, right: Dim) -> Dim:
+    if left == 0 or right == 0:
+        return right if left == 0 else left
+    if isinstance(left, int) and isinstance(right, int) and left > 0 and right > 0:
+        return left + right
+    return UNKNOWN
+
+
+class Stack(Op):
+    """Operands of one shape along a new dimension ``axis`` of the result."""
+
+    inputs = tensors(ANY)
+    axis = i32(0)
+    output_shape = output_dims()
+
+    def infer(self) -> ValueType:
+        kind = _merged_element_type(self)
+        axis = axis_of(self, self.axis, self.inputs[0].rank + 1)
+        dims = list(self.inputs[0].shape)
+        for one in self.inputs[1:]:
+            dims = [_merged(self, left, right, "one shape") for left, right in zip(dims, one.shape)]
+        return ValueType(kind, (*dims[:axis], len(self.inputs), *dims[axis:]))
+
+    def fold(self, *arrays: np.ndarray) -> np.ndarray:
+        return np.stack(arrays, self.axis)
+
+    def lower(self, b: Any) -> Any:
+        axis = axis_of(self, self.axis, self.inputs[0].rank + 1)
+        parts = [b.onnx.unsqueeze([one], axes=[axis]) for one in self.inputs]
+        return parts[0] if len(parts) == 1 else b.onnx.concat(parts, axis=axis)
+
+
+class Split(Op):
+    """``num_split`` equal parts along the constant axis ``split_dim``."""
+
+    input = tensor(ANY)
+    split_dim = tensor(_INDICES)
+    num_split = i32()
+
+    def normalise(self) -> None:
+        if self.split_dim.data is None or self.split_dim.data.size != 1:
+            raise self.error(
+                f"split_dim is {self.split_dim.type}; accepted: a constant of one element, since "
+                "shapes are part of the device's program"
+            )
+        axis = int(self.split_dim.data.reshape(-1)[0])
+        self.axis = axis_of(self, axis, self.input.rank, "split_dim")
+
+    def infer(self) -> Sequence[ValueType]:
+        dims, axis, count = self.input.shape, self.axis, self.num_split
+        size = dims[axis]
+        if count < 1 or (isinstance(size, int) and size >= 0 and size % count):
+            raise self.error(
+                f"num_split is {count}; accepted: a divisor of {size}, the size of axis {axis}"
+            )
+        part = size // count if isinstance(size, int) and size >= 0 else UNKNOWN
+        part_dims = (*dims[:axis], part, *dims[axis + 1 :])
+        return [ValueType(self.input.element_type, part_dims)] * count
+
+    def fold(self, x: np.ndarray, axis: np.ndarray) -> Sequence[np.ndarray]:
+        return np.split(x, self.num_split, self.axis)
+
+    def lower(self, b: Any) -> Any:
+        if self.num_split == 1:
+            return b.tensor(self.input)
+        part = self.outputs[0].dims[self.axis]
+        return b.onnx.split(
+            [self.input],
+            num_outputs=self.num_split,
+            axis=self.axis,
+            split=[part] * self.num_split,
+        )
+
+
+# Shape arithmetic.
+
+
+class Shape(Op):
+    """The dimensions of input as INT64: a constant as soon as they are known."""
+
+    input = tensor(ANY)
+    output_dims = output_dims()
+    folds_from_types = True
+
+    def infer(self) -> ValueType:
+        return ValueType(ElementType.INT64, (self.input.rank,))
+
+    def fold(self) -> Optional[np.ndarray]:
+        return np.array(self.input.dims, np.int64) if self.input.type.is_static else None
+
+
+class DimsExpand(Op):
+    """A copy of input where element ``axes[k]`` is ``original[k]``; the result is INT32.
+
+    A negative ``original[k]`` is added to the old element, negative axes count from the end.
+    Compilers compute the bounds of SliceDynamic with it, so all operands are short vectors.
+    """
+
+    input = tensor(_INDICES)
+    original = tensor(_INDICES)
+    axes = tensor(_INDICES)
+    output_dims = output_dims()
+
+    def infer(self) -> ValueType:
+        for name in ("input", "original", "axes"):
+            if getattr(self, name).rank != 1:
+                raise self.error(f"{name} is {getattr(self, name).type}; accepted: a vector")
+        axes, length = _numbers(self, self.axes, "axes"), self.input.shape[0]
+        count = self.original.shape[0]
+        if axes is not None and known(count) and count != len(axes):
+            raise self.error(f"original has {count} and axes {len(axes)} entries; accepted: equal")
+        if axes is not None and isinstance(length, int) and length >= 0:
+            self._places(axes, length)
+        return ValueType(_INT32, self.input.shape)
+
+    def _places(self, axes: Sequence[int], length: int) -> List[int]:
+        return [axis_of(self, axis, length, "axes") for axis in axes]
+
+    def fold(self, x: np.ndarray, original: np.ndarray, axes: np.ndarray) -> np.ndarray:
+        out = x.astype(np.int64)
+        for new, axis in zip(original.tolist(), self._places(axes.tolist(), len(x))):
+            out[axis] = new if new >= 0 else new + out[axis]
+        # "To the end" is often written as the largest INT64.
+        limits = np.iinfo(np.int32)
+        return np.clip(out, limits.min, limits.max)
+
+    def lower(self, b: Any) -> Any:
+        x, original = _int32(b, self.input), _int32(b, self.original)
+        length = self.input.dims[0]
+        parts = [b.slice(x, 0, index, index + 1) for index in range(length)]
+        axes = _numbers(self, self.axes, "axes") or []
+        for position, axis in enumerate(self._places(axes, length)):
+            new = b.slice(original, 0, position, position + 1)
+            moved = b.onnx.add([new, parts[axis]])
+            parts[axis] = b.onnx.where([_is_negative(b, new), moved, new])
+        return parts[0] if length == 1 else b.onnx.concat(parts, axis=0)
+
+
+def _int32(b: Any, value: Any) -> Any:
+    return b.tensor(value) if value.element_type is _INT32 else b.cast(value, _INT32)
+
+
+def _is_negative(b: Any, x: Any) -> Any:
+    return b.onnx.less([x, b.scalar(0, _INT32)])
+
+
+# Slices.
+
+
+class _Range(NamedTuple):
+    """What a slice takes of one dimension: ``size`` elements from ``first`` on."""
+
+    first: int
+    size: int
+    stride: int
+
+
+def _range(start: int, end: int, stride: int, dim: int) -> _Range:
+    """ONNX Slice-13: negative bounds count from the end, then both are held within the dimension.
+
+    An end before the first element, for a negative stride, is written as -dim - 1 or less.
+    """
+    start, end = (bound + dim if bound < 0 else bound for bound in (start, end))
     if stride > 0:
-        return min(max(start, 0), dim), min(max(end, 0), dim)
-    return min(max(start, 0), dim - 1), min(max(end, -1), dim - 1)
+        start, end = min(max(start, 0), dim), min(max(end, 0), dim)
+    else:
+        start, end = min(max(start, 0), dim - 1), min(max(end, -1), dim - 1)
+    return _Range(start, max(0, -((start - end) // stride)), stride)
 
 
 class _Slice(Op, declare=False):
-    """Slices by constant starts, ends and strides of full rank."""
-
     input: Any
 
-    def _bounds(self) -> Sequence[Sequence[int]]:
-        raise self.error("a slice without bounds")
+    def bounds(self) -> Optional[Sequence[Tuple[int, int, int]]]:
+        """Start, end and stride of each dimension; None while they are open."""
+        raise NotImplementedError
 
-    def _sliced(self) -> ValueType:
-        dims: List[Any] = []
-        for axis, (dim, (start, end, stride)) in enumerate(zip(self.input.shape, self._bounds())):
-            if stride == 0:
-                raise self.error(f"stride is 0 along axis {axis}; accepted: any other number")
-            if known(dim):
-                first, last = _clamped(start, end, stride, int(dim))
-                dims.append(_slice_count(first, last, stride))
-            else:
-                whole = start == 0 and stride == 1 and end >= 2**31 - 1
-                dims.append(dim if whole else UNKNOWN)
-        return ValueType(self.input.element_type, tuple(dims))
+    def infer(self) -> ValueType:
+        dims, bounds = self.input.shape, self.bounds()
+        if bounds is None:
+            return ValueType(self.input.element_type, (UNKNOWN,) * len(dims))
+        sliced = tuple(self._count(axis, dim, *bounds[axis]) for axis, dim in enumerate(dims))
+        return ValueType(self.input.element_type, sliced)
 
-    def _indices(self) -> Any:
-        found = []
-        for dim, (start, end, stride) in zip(self.input.dims, self._bounds()):
-            first, last = _clamped(start, end, stride, dim)
-            found.append(slice(first, None if last < 0 else last, stride))
-        return tuple(found)
+    def _count(self, axis: int, dim: Dim, start: int, end: int, stride: int) -> Dim:
+        if stride == 0:
+            raise self.error(f"stride is 0 along axis {axis}; accepted: any other number")
+        if isinstance(dim, int) and dim >= 0:
+            return _range(start, end, stride, dim).size
+        is_whole = start == 0 and stride == 1 and end >= 2**31 - 1
+        return dim if is_whole else UNKNOWN
+
+    def ranges(self) -> List[_Range]:
+        return [_range(*bounds, dim) for bounds, dim in zip(self.bounds() or (), self.input.dims)]
+
+    def fold(self, x: np.ndarray, *bounds: np.ndarray) -> np.ndarray:
+        taken = []
+        for first, count, stride in self.ranges():
+            end = first + count * stride
+            taken.append(slice(first, end if end >= 0 else None, stride))
+        return x[tuple(taken)]
 
     def lower(self, b: Any) -> Any:
-        cut, strides = [], []
-        for axis, (dim, (start, end, stride)) in enumerate(zip(self.input.dims, self._bounds())):
-            first, last = _clamped(start, end, stride, dim)
-            strides.append(abs(stride))
-            if (first, last, stride) != (0, dim, 1):
-                # An end before the first element is written as ONNX wants it.
-                step = 1 if stride > 0 else -1
-                cut.append((axis, first, last if last >= 0 else -dim - 1, step))
-        if not cut:
-            return b.tensor(self.input)
-        axes, starts, ends, steps = (b.ints(numbers) for numbers in zip(*cut))
-        return _every(b, b.onnx.slice([self.input, starts, ends, axes, steps]), self, strides)
+        cuts, steps, backwards = [], [], []
+        for axis, (dim, (first, size, stride)) in enumerate(zip(self.input.dims, self.ranges())):
+            step = abs(stride) if size > 1 else 1
+            low = first if stride > 0 else first - (size - 1) * step
+            high = low + (size - 1) * step + 1
+            if (low, high) != (0, dim):
+                cuts.append((axis, low, high))
+            if stride < 0 and size > 1:
+                backwards.append(axis)
+            steps.append(step)
+        x = b.tensor(self.input)
+        if cuts:
+            axes, lows, highs = (b.ints(numbers) for numbers in zip(*cuts))
+            x = b.onnx.slice([x, lows, highs, axes, b.ints([1] * len(cuts))])
+        if max(steps, default=1) > 1:
+            x = self._every(b, x, steps)
+        return b.graphcore.reverse([x], dimensions=backwards) if backwards else x
 
+    def _every(self, b: Any, x: Any, steps: Sequence[int]) -> Any:
+        """Each step-th element along every dimension.
 
-def _every(b: Any, x: Any, op: Any, strides: Sequence[int]) -> Any:
-    """Each stride-th element of ``x`` along every dimension: PopART slices by steps of 1 only."""
-    if max(strides, default=1) == 1:
+        PopART's own Slice takes such steps only under a pattern that is off by default.
+        """
+        if self.input.element_type.is_float:
+            return b.graphcore.subsample([x], strides=list(steps))
+        for axis, (size, step) in enumerate(zip(self.outputs[0].dims, steps)):
+            if step > 1:
+                x = b.onnx.gather([x, b.constant(np.arange(size) * step, np.int32)], axis=axis)
         return x
-    if op.input.element_type.is_float:
-        return b.graphcore.subsample([x], strides=list(strides))
-    for axis, (count, stride) in enumerate(zip(op.infer().dims, strides)):
-        if stride > 1:
-            indices = b.constant(np.arange(count) * stride, np.int32)
-            x = b.onnx.gather([x, indices], axis=axis)
-    return x
 
 
 class Slice(_Slice):
     """Elements ``start``, ``start + stride``, ... before ``end``, along every dimension.
 
-    Ends beyond the dimension are cut; a negative stride walks down.  ``output_dims``, where given,
-    decides how many elements are taken.
+    As ONNX Slice-13: ends beyond the dimension are cut, a negative stride walks down.
+    ``output_dims``, where it asks for fewer elements, decides.
     """
 
     input = tensor(ANY)
@@ -568,28 +724,24 @@ class Slice(_Slice):
             self.end = tuple(map(self._end, range(rank)))
 
     def _end(self, axis: int) -> int:
-        """The end that gives ``output_dims``, where fewer elements are asked for than there are."""
+        """The end that leaves as many elements as ``output_dims`` says."""
         dim, wanted = self.input.shape[axis], self.output_dims[axis]
         start, end, stride = self.start[axis], self.end[axis], self.stride[axis]
         if not (known(dim) and known(wanted) and stride):
             return end
-        first, last = _clamped(start, end, stride, int(dim))
-        if wanted >= _slice_count(first, last, stride):
-            return end
-        return first + wanted * stride if stride > 0 or wanted else start
+        first, count, _ = _range(start, end, stride, dim)
+        return first + wanted * stride if wanted < count else end
 
-    def _bounds(self) -> Sequence[Sequence[int]]:
+    def bounds(self) -> Optional[Sequence[Tuple[int, int, int]]]:
         return list(zip(self.start, self.end, self.stride))
-
-    def infer(self) -> ValueType:
-        return self._sliced()
-
-    def fold(self, x: np.ndarray) -> np.ndarray:
-        return x[self._indices()]
 
 
 class SliceDynamic(_Slice):
-    """Slice with start, size and stride in constant vectors; ``size`` is end - start."""
+    """Slice with start, size and stride in constant vectors.
+
+    ``size`` is end - start (the number of elements when the stride is 1); end is then held within
+    the dimension as in ONNX Slice-13.
+    """
 
     input = tensor(ANY)
     start = tensor(_INDICES)
@@ -597,49 +749,48 @@ class SliceDynamic(_Slice):
     stride = optional_tensor(_INDICES)
     output_dims = output_dims()
 
-    def _bounds(self) -> Sequence[Sequence[int]]:
-        starts = _static(self, self.start, "start")
-        sizes = _static(self, self.size, "size")
-        strides = [1] * len(starts)
+    def bounds(self) -> Optional[Sequence[Tuple[int, int, int]]]:
+        rank = self.input.rank
+        starts = _numbers(self, self.start, "start")
+        sizes = _numbers(self, self.size, "size")
+        strides: Optional[List[int]] = [1] * rank
         if self.stride is not None:
-            strides = _static(self, self.stride, "stride")
-        if not len(starts) == len(sizes) == len(strides) == self.input.rank:
+            strides = _numbers(self, self.stride, "stride")
+        if starts is None or sizes is None or strides is None:
+            return None
+        if not len(starts) == len(sizes) == len(strides) == rank:
             raise self.error(
                 f"start, size and stride have {len(starts)}, {len(sizes)} and {len(strides)} "
-                f"entries; accepted: one for each of {self.input.rank} dimensions"
+                f"entries; accepted: one for each of {rank} dimensions"
             )
         found = []
         for start, size, stride, dim in zip(starts, sizes, strides, self.input.shape):
-            if start < 0 and known(dim):
-                start += int(dim)
+            if start < 0 and isinstance(dim, int) and dim >= 0:
+                start += dim
             found.append((start, start + size, stride))
         return found
 
-    def infer(self) -> ValueType:
-        return self._sliced()
 
-    def fold(self, x: np.ndarray, *rest: np.ndarray) -> np.ndarray:
-        return x[self._indices()]
+# Gathers.
 
 
-def _non_negative(b: Any, indices: Any, dim: int) -> Any:
-    """Indices counted from the front, as INT32: Poplar does not count from the end."""
-    if indices.data is not None:
-        data = np.where(indices.data < 0, indices.data + dim, indices.data)
-        return b.constant(data.astype(np.int32))
-    x = indices
-    if indices.element_type is not ElementType.INT32:
-        x = b.cast(indices, ElementType.INT32)
-    shifted = b.onnx.add([x, b.scalar(dim, ElementType.INT32)])
-    return b.onnx.where([b.onnx.less([x, b.scalar(0, ElementType.INT32)]), shifted, x])
-
-
-def _check_indices(op: Op, indices: Any, dim: Any, what: str) -> None:
-    if indices.data is None or not known(dim) or not indices.data.size:
+def _check_indices(op: Op, kind: ValueType, data: Any, dim: Dim, axis: int) -> None:
+    """Refuse indices known to be outside the axis, and any into an axis without elements."""
+    if not isinstance(dim, int) or dim < 0 or 0 in kind.shape:
         return
-    low, high = int(indices.data.min()), int(indices.data.max())
-    if low < -dim or high >= dim:
-        raise op.error(f"indices hold {low} to {high}; accepted: {-dim} to {dim - 1}, {what}")
+    if dim == 0:
+        raise op.error(f"indices are {kind}; accepted: none, since axis {axis} has no elements")
+    if data is not None and (data.min() < -dim or data.max() >= dim):
+        raise op.error(
+            f"indices hold {data.min()} to {data.max()}; accepted: {-dim} to {dim - 1} for axis "
+            f"{axis} of size {dim}"
+        )
+
+
+def _from_front(b: Any, x: Any, dim: int) -> Any:
+    """INT32 indices counted from the front: Poplar does not count from the end."""
+    shifted = b.onnx.add([x, b.scalar(dim, _INT32)])
+    return b.onnx.where([_is_negative(b, x), shifted, x])
 
 
 class Gather(Op):
@@ -652,8 +803,8 @@ class Gather(Op):
 
     def normalise(self) -> None:
         self.axis = axis_of(self, self.axis, self.input.rank)
-        size = self.input.shape[self.axis]
-        _check_indices(self, self.indices, size, f"the size of axis {self.axis}")
+        dim = self.input.shape[self.axis]
+        _check_indices(self, self.indices.type, self.indices.data, dim, self.axis)
 
     def infer(self) -> ValueType:
         dims, axis = self.input.shape, self.axis
@@ -662,15 +813,22 @@ class Gather(Op):
         )
 
     def fold(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        return np.take(x, indices, self.axis)
+        return np.take(x, indices.astype(np.int64), self.axis)
 
     def lower(self, b: Any) -> Any:
-        indices = _non_negative(b, self.indices, self.input.dims[self.axis])
+        dim, given = self.input.dims[self.axis], self.indices.data
+        if given is not None:
+            indices = b.constant(np.where(given < 0, given + dim, given), np.int32)
+        else:
+            indices = _from_front(b, _int32(b, self.indices), dim)
         return b.onnx.gather([self.input, indices], axis=self.axis)
 
 
 class GatherElements(Op):
-    """``input[.., indices[..], ..]`` along ``axis``: one element for each index."""
+    """``input[.., indices[..], ..]`` along ``axis``: one element for each index.
+
+    The result has the shape of indices; negative indices count from the end.
+    """
 
     input = tensor(ANY)
     indices = tensor(INTEGERS)
@@ -683,13 +841,14 @@ class GatherElements(Op):
             raise self.error(
                 f"indices are {self.indices.type}, input is {self.input.type}; accepted: one rank"
             )
-        sides = zip(self.indices.shape, self.input.shape)
-        for position, (taken, dim) in enumerate(sides):
-            beyond = known(taken) and known(dim) and taken > dim  # type: ignore[operator]
-            if position != self.axis and beyond:
-                raise self.error(f"indices have the size {taken} along axis {position} of {dim}")
-        size = self.input.shape[self.axis]
-        _check_indices(self, self.indices, size, f"the size of axis {self.axis}")
+        for axis, (taken, dim) in enumerate(zip(self.indices.shape, self.input.shape)):
+            if axis == self.axis:
+                _check_indices(self, self.indices.type, self.indices.data, dim, axis)
+            elif known(taken) and known(dim) and taken > dim:  # type: ignore[operator]
+                raise self.error(
+                    f"indices have the size {taken} along axis {axis}; accepted: up to {dim}, "
+                    "that of input"
+                )
 
     def infer(self) -> ValueType:
         return ValueType(self.input.element_type, self.indices.shape)
@@ -703,22 +862,39 @@ class GatherElements(Op):
 
     def lower(self, b: Any) -> Any:
         # PopART has no such op: gather from the flat input by linear indices.
-        dims, taken = self.input.dims, self.indices.dims
-        strides = [product(dims[axis + 1 :]) for axis in range(len(dims))]
-        grid = np.indices(taken, np.int32)
-        fixed = sum(
-            (grid[axis] * strides[axis] for axis in range(len(dims)) if axis != self.axis),
-            np.zeros(taken, np.int32),
-        )
-        along = _non_negative(b, self.indices, dims[self.axis])
-        stride = b.scalar(strides[self.axis], ElementType.INT32)
-        linear = b.onnx.add([b.onnx.mul([along, stride]), b.constant(fixed, np.int32)])
+        dims = self.input.dims
         flat = b.reshape(self.input, [product(dims)])
-        return b.onnx.gather([flat, linear], axis=0)
+        return b.onnx.gather([flat, self._linear(b, dims)], axis=0)
+
+    def _linear(self, b: Any, dims: Sequence[int]) -> Any:
+        if self.indices.data is not None:
+            return b.constant(self.fold(_positions(dims), self.indices.data), np.int32)
+        others = [0 if axis == self.axis else size for axis, size in enumerate(self.indices.dims)]
+        offsets = np.zeros([1] * len(dims), np.int32)
+        for axis, size in enumerate(others):
+            if size:
+                steps = np.arange(size, dtype=np.int32) * product(dims[axis + 1 :])
+                offsets = offsets + _along(steps, axis, len(dims))
+        taken = _from_front(b, _int32(b, self.indices), dims[self.axis])
+        stride = b.scalar(product(dims[self.axis + 1 :]), _INT32)
+        return b.onnx.add([b.onnx.mul([taken, stride]), b.constant(offsets, np.int32)])
+
+
+def _positions(dims: Sequence[int]) -> np.ndarray:
+    """The linear index of every element of a tensor."""
+    return np.arange(product(dims), dtype=np.int32).reshape(dims)
+
+
+def _along(vector: np.ndarray, axis: int, rank: int) -> np.ndarray:
+    """A vector as a tensor that broadcasts along all axes but one."""
+    return vector.reshape([-1 if position == axis else 1 for position in range(rank)])
 
 
 class GatherND(Op):
-    """``input[batch.., indices[batch.., i, :]]``: the last axis of indices holds index tuples."""
+    """``input[batch.., indices[batch.., i, :]]``: the last axis of indices holds index tuples.
+
+    The first ``num_batch_dims`` dimensions are common; negative indices count from the end.
+    """
 
     python = "gather_nd"
     input = tensor(ANY)
@@ -727,18 +903,27 @@ class GatherND(Op):
     output_dims = output_dims()
 
     def normalise(self) -> None:
-        batch = self.num_batch_dims
-        if not 0 <= batch < min(self.input.rank, self.indices.rank):
+        batch, dims, taken = self.num_batch_dims, self.input.shape, self.indices.shape
+        if not 0 <= batch < min(len(dims), len(taken)):
             raise self.error(
-                f"num_batch_dims is {batch}; accepted: 0 and more, below the ranks "
-                f"{self.input.rank} and {self.indices.rank}"
+                f"num_batch_dims is {batch}; accepted: 0 and more, below the ranks of input "
+                f"{self.input.type} and indices {self.indices.type}"
             )
-        length = self.indices.shape[-1]
-        if not known(length) or not 1 <= int(length) <= self.input.rank - batch:
+        for left, right in zip(dims[:batch], taken[:batch]):
+            if known(left) and known(right) and left != right:
+                raise self.error(
+                    f"input {self.input.type} and indices {self.indices.type} differ in their "
+                    f"first {batch} dimensions, num_batch_dims"
+                )
+        length = taken[-1]
+        if not isinstance(length, int) or not 1 <= length <= len(dims) - batch:
             raise self.error(
-                f"the last dimension of indices is {length}; accepted: 1 to "
-                f"{self.input.rank - batch}"
+                f"indices are {self.indices.type}; accepted: 1 to {len(dims) - batch} in the last "
+                f"dimension for input {self.input.type}"
             )
+        for place, dim in enumerate(dims[batch : batch + length]):
+            data = None if self.indices.data is None else self.indices.data[..., place]
+            _check_indices(self, self.indices.type, data, dim, batch + place)
 
     def infer(self) -> ValueType:
         tail = self.input.shape[self.num_batch_dims + int(self.indices.shape[-1]) :]
@@ -746,35 +931,29 @@ class GatherND(Op):
 
     def fold(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
         batch = self.num_batch_dims
-        if not batch:
-            return x[tuple(np.moveaxis(indices.astype(np.int64), -1, 0))]
-        rows = x.reshape(-1, *x.shape[batch:])
-        picks = indices.reshape(-1, *indices.shape[batch:]).astype(np.int64)
-        found = [row[tuple(np.moveaxis(pick, -1, 0))] for row, pick in zip(rows, picks)]
-        return np.stack(found).reshape(self.infer().dims)
+        heads = np.indices((*x.shape[:batch], *[1] * (indices.ndim - 1 - batch)), sparse=True)
+        return x[(*heads[:batch], *np.moveaxis(indices.astype(np.int64), -1, 0))]
 
     def lower(self, b: Any) -> Any:
-        dims, batch = self.input.dims, self.num_batch_dims
-        length = self.indices.dims[-1]
-        head, indexed, tail = dims[:batch], dims[batch : batch + length], dims[batch + length :]
-        strides = [product(indexed[axis + 1 :]) for axis in range(length)]
-        linear: Any = None
-        x = b.cast(self.indices, ElementType.INT32)
-        last = self.indices.rank - 1
-        for axis in range(length):
-            part = b.onnx.squeeze([b.slice(x, last, axis, axis + 1)], axes=[last])
-            size = b.scalar(indexed[axis], ElementType.INT32)
-            wrapped = b.onnx.add([part, size])
-            is_negative = b.onnx.less([part, b.scalar(0, ElementType.INT32)])
-            part = b.onnx.where([is_negative, wrapped, part])
-            part = b.onnx.mul([part, b.scalar(strides[axis], ElementType.INT32)])
-            linear = part if linear is None else b.onnx.add([linear, part])
-        if batch:
-            offsets = np.arange(product(head), dtype=np.int32) * product(indexed)
-            shape = [*head, *([1] * (last - batch))]
-            linear = b.onnx.add([linear, b.constant(offsets.reshape(shape), np.int32)])
-        flat = b.reshape(self.input, [product(head) * product(indexed), *tail])
-        return b.onnx.gather([flat, linear], axis=0)
+        # PopART has no such op: gather from an input whose indexed dimensions are made one.
+        dims, indexed = self.input.dims, self.num_batch_dims + self.indices.dims[-1]
+        flat = b.reshape(self.input, [product(dims[:indexed]), *dims[indexed:]])
+        return b.onnx.gather([flat, self._linear(b, dims[:indexed])], axis=0)
+
+    def _linear(self, b: Any, dims: Sequence[int]) -> Any:
+        if self.indices.data is not None:
+            return b.constant(self.fold(_positions(dims), self.indices.data), np.int32)
+        x, last, batch = _int32(b, self.indices), self.indices.rank - 1, self.num_batch_dims
+        offsets = np.zeros([1] * last, np.int32)
+        for axis, size in enumerate(dims[:batch]):
+            steps = np.arange(size, dtype=np.int32) * product(dims[axis + 1 :])
+            offsets = offsets + _along(steps, axis, last)
+        linear = b.constant(offsets, np.int32)
+        for place, dim in enumerate(dims[batch:]):
+            part = b.onnx.squeeze([b.slice(x, last, place, place + 1)], axes=[last])
+            stride = b.scalar(product(dims[batch + place + 1 :]), _INT32)
+            linear = b.onnx.add([linear, b.onnx.mul([_from_front(b, part, dim), stride])])
+        return linear
 
 
 class OneHot(Op):
@@ -793,7 +972,7 @@ class OneHot(Op):
     def normalise(self) -> None:
         if self.depth < 1:
             raise self.error(f"depth is {self.depth}; accepted: 1 and more")
-        if self.values.shape not in ((2,), (UNKNOWN,)):
+        if self.values.rank != 1 or (known(self.values.shape[0]) and self.values.shape != (2,)):
             raise self.error(f"values are {self.values.type}; accepted: two, [off, on]")
         self.axis = axis_of(self, self.axis, self.indices.rank + 1)
 
@@ -803,27 +982,30 @@ class OneHot(Op):
             self.values.element_type, (*dims[: self.axis], self.depth, *dims[self.axis :])
         )
 
+    def fold(self, indices: np.ndarray, values: np.ndarray) -> np.ndarray:
+        rows = np.expand_dims(indices.astype(np.int64), self.axis)
+        rows = np.where(rows < 0, rows + self.depth, rows)
+        positions = _along(np.arange(self.depth), self.axis, rows.ndim)
+        return np.where(rows == positions, values[1], values[0])
+
     def lower(self, b: Any) -> Any:
-        # Compared with 0 .. depth-1: PopART's OneHot neither wraps nor ignores indices.
-        kind = self.indices.element_type
-        x = self.indices if kind is ElementType.INT32 else b.cast(self.indices, ElementType.INT32)
-        depth = b.scalar(self.depth, ElementType.INT32)
-        negative = b.onnx.less([x, b.scalar(0, ElementType.INT32)])
-        x = b.onnx.where([negative, b.onnx.add([x, depth]), x])
-        x = b.onnx.unsqueeze([x], axes=[self.axis])
-        positions = np.arange(self.depth, dtype=np.int32)
-        shape = [self.depth] + [1] * (self.indices.rank - self.axis)
-        hit = b.onnx.equal([x, b.constant(positions.reshape(shape))])
-        off, on = (b.slice(self.values, 0, place, place + 1) for place in (0, 1))
-        return b.onnx.where([hit, on, off])
+        x = self.indices
+        if x.element_type not in UNSIGNED:
+            x = _from_front(b, _int32(b, x), self.depth)
+        depth = b.scalar(self.depth, _INT32)
+        return b.onnx.onehot([x, depth, self.values], axis=self.axis)
 
 
 # Resizing.
 
+_MODES = {
+    InterpolationMode.NEAREST: "nearest",
+    InterpolationMode.LINEAR: "linear",
+    InterpolationMode.CUBIC: "cubic",
+}
 _COORDINATES = {
     ResizeCoordinateMode.ASSYMMETRIC: "asymmetric",
     ResizeCoordinateMode.HALF_PIXEL: "half_pixel",
-    # Named after TensorFlow's nearest half-pixel; for other modes the formula is half_pixel's.
     ResizeCoordinateMode.HALF_PIXEL_TF: "half_pixel",
     ResizeCoordinateMode.ALIGN_CORNERS: "align_corners",
 }
@@ -834,43 +1016,113 @@ class _Resize(Op, declare=False):
     interpolation: Any
     mode: Any
 
-    def target(self) -> Any:
-        raise self.error("a resize without a size")
+    def target(self) -> _Dims:
+        """The result's shape."""
+        raise NotImplementedError
+
+    def scale(self, axis: int) -> Fraction:
+        """Output size over input size, as the coordinates of the mode take it."""
+        return Fraction(self.outputs[0].dims[axis], self.input.dims[axis])
 
     def infer(self) -> ValueType:
-        return ValueType(self.input.element_type, tuple(self.target()))
+        kind, dims = self.input.element_type, self.target()
+        if self.interpolation is not InterpolationMode.NEAREST and not kind.is_float:
+            raise UnsupportedType(
+                f"{self.where}: input is {kind.name}; accepted for {self.interpolation.name}: "
+                "floats; cast it to FLOAT32 and the result back"
+            )
+        if 0 in self.input.shape and 0 not in dims:
+            raise self.error(f"input is {self.input.type}; {format_shape(dims)} needs elements")
+        return ValueType(kind, dims)
 
     def lower(self, b: Any) -> Any:
-        dims, target = self.input.dims, [int(dim) for dim in self.target()]
-        if list(dims) == target:
+        axes = self._resized()
+        if not axes:
             return b.tensor(self.input)
-        kind = self.input.element_type
-        if kind not in FLOATS:
-            raise UnsupportedType(f"{self.where}: input is {kind.name}; cast it to FLOAT32")
-        names = {
-            InterpolationMode.NEAREST: "nearest",
-            InterpolationMode.LINEAR: "linear",
-            InterpolationMode.CUBIC: "cubic",
-        }
-        scales = np.array([new / old for new, old in zip(target, dims)], np.float32)
-        # The size is floor(old * scale): the next larger float where rounding fell short.
-        short = np.floor(np.float32(dims) * scales) < target
-        scales[short] = np.nextafter(scales[short], np.float32(np.inf))
+        is_nearest = self.interpolation is InterpolationMode.NEAREST
+        if is_nearest and not self._repeats(axes):
+            return self._gathered(b, axes)
         # The region of interest is ignored, but cannot be left out.
-        region = b.constant([0] * len(dims) + [1] * len(dims), np.float32)
+        region = b.constant([0] * self.input.rank + [1] * self.input.rank, np.float32)
         return b.onnx.resize(
-            [self.input, region, b.constant(scales)],
+            [self.input, region, b.constant(self._scales())],
             coordinate_transformation_mode=_COORDINATES[self.mode],
-            mode=names[self.interpolation],
-            nearest_mode="round_prefer_floor",
-            cubic_coeff_a=-0.75,
+            mode=_MODES[self.interpolation],
         )
+
+    def lower_training(self, b: Any) -> Any:
+        # PopART's linear form has no gradient: interpolate by a matrix for each axis.
+        if self.interpolation is not InterpolationMode.LINEAR:
+            return self.lower(b)
+        x, rank = self.input, self.input.rank
+        for axis in self._resized():
+            order = [*range(axis), *range(axis + 1, rank), axis]
+            back = sorted(range(rank), key=order.__getitem__)
+            weights = self._weights(axis).astype(self.input.element_type.dtype)
+            x = b.onnx.matmul([b.transpose(x, order), b.constant(weights)])
+            x = b.transpose(x, back)
+        return b.tensor(x)
+
+    def _resized(self) -> List[int]:
+        sides = zip(self.input.dims, self.outputs[0].dims)
+        return [axis for axis, (old, new) in enumerate(sides) if old != new]
+
+    def _repeats(self, axes: Sequence[int]) -> bool:
+        """Whether each element is repeated a whole number of times, which PopART does exactly."""
+        return self.mode is not ResizeCoordinateMode.ALIGN_CORNERS and all(
+            self.scale(axis).denominator == 1 for axis in axes
+        )
+
+    def _gathered(self, b: Any, axes: Sequence[int]) -> Any:
+        """Nearest by exact fractions: floats may fall on the wrong side of a half."""
+        x = self.input
+        for axis in axes:
+            last = self.input.dims[axis] - 1
+            nearest = [min(max(self._round(c), 0), last) for c in self._coordinates(axis)]
+            x = b.onnx.gather([x, b.constant(nearest, np.int32)], axis=axis)
+        return x
+
+    def _round(self, coordinate: Fraction) -> int:
+        if self.mode is ResizeCoordinateMode.HALF_PIXEL_TF:
+            return math.floor(coordinate + Fraction(1, 2))
+        return math.ceil(coordinate - Fraction(1, 2))
+
+    def _coordinates(self, axis: int) -> List[Fraction]:
+        """Where each element of the result lies in the input."""
+        old, new = self.input.dims[axis], self.outputs[0].dims[axis]
+        if self.mode is ResizeCoordinateMode.ALIGN_CORNERS:
+            return [Fraction(y * (old - 1), max(new - 1, 1)) for y in range(new)]
+        scale, half = self.scale(axis), Fraction(1, 2)
+        if self.mode is ResizeCoordinateMode.ASSYMMETRIC:
+            return [y / scale for y in range(new)]
+        return [(y + half) / scale - half for y in range(new)]
+
+    def _weights(self, axis: int) -> np.ndarray:
+        """The matrix [input, result] of linear interpolation; the edges go on outside."""
+        old, new = self.input.dims[axis], self.outputs[0].dims[axis]
+        where = np.clip([float(one) for one in self._coordinates(axis)], 0, old - 1)
+        distance = np.abs(np.arange(old)[:, None] - where[None, :new])
+        return np.maximum(1 - distance, 0)
+
+    def _scales(self) -> np.ndarray:
+        """FLOAT32 scales from which PopART computes the sizes of the result."""
+        old, new = np.array(self.input.dims), np.array(self.outputs[0].dims)
+        by_sizes = self.mode is ResizeCoordinateMode.ALIGN_CORNERS
+        axes = range(len(old))
+        exact = [Fraction(int(new[i]), int(old[i])) if by_sizes else self.scale(i) for i in axes]
+        scales = np.array([float(one) for one in exact], np.float32)
+        # A size is floor(old * scale): the next larger float where rounding fell short.
+        short = np.floor(old * scales.astype(np.float64)) < new
+        scales[short] = np.nextafter(scales[short], np.float32(np.inf))
+        return scales
 
 
 class Resize(_Resize):
     """input resampled to ``output_dims``; ``axes_mask`` has a bit for each dimension, last first.
 
-    Nearest rounds halves down (ONNX round_prefer_floor), cubic is Keys' with a = -0.75.
+    NEAREST rounds halves down (ONNX round_prefer_floor), but with HALF_PIXEL_TF up, as TensorFlow
+    does: element floor((y + 0.5) * in / out).  CUBIC is Keys' with a = -0.75; LINEAR and CUBIC
+    continue the edges, and take HALF_PIXEL_TF as HALF_PIXEL.
     """
 
     input = tensor(NUMERIC)
@@ -879,27 +1131,28 @@ class Resize(_Resize):
     axes_mask = u32(2**32 - 1)
     output_dims = shape()
 
-    def normalise(self) -> None:
-        rank = self.input.rank
-        if len(self.output_dims) != rank:
+    def target(self) -> _Dims:
+        rank, target = self.input.rank, self.output_dims
+        if len(target) != rank:
             raise self.error(
-                f"output_dims is {format_shape(self.output_dims)}; accepted: {rank} dimensions"
+                f"output_dims is {format_shape(target)}; accepted: {rank} dimensions for "
+                f"{self.input.type}"
             )
-        sides = zip(self.input.shape, self.output_dims)
-        for axis, (old, new) in enumerate(sides):
-            masked = not self.axes_mask >> (rank - 1 - axis) & 1
-            if masked and known(old) and known(new) and old != new:
+        for axis, (old, new) in enumerate(zip(self.input.shape, target)):
+            is_kept = not self.axes_mask >> (rank - 1 - axis) & 1
+            if is_kept and known(old) and known(new) and old != new:
                 raise self.error(
-                    f"output_dims is {format_shape(self.output_dims)}, but axes_mask "
-                    f"{self.axes_mask:#x} leaves axis {axis} of size {old} alone"
+                    f"output_dims is {format_shape(target)}, but axes_mask {self.axes_mask:#x} "
+                    f"keeps axis {axis} of {self.input.type}"
                 )
-
-    def target(self) -> Any:
-        return self.output_dims
+        return target
 
 
 class ResizeDynamic(_Resize):
-    """Resize by constant ``scales`` or to constant ``sizes``, one entry for each dimension."""
+    """Resize by constant ``scales`` or to constant ``sizes``, one entry for each dimension.
+
+    Exactly one of them is given.  With scales the sizes are floor(in * scale).
+    """
 
     input = tensor(NUMERIC)
     scales = optional_tensor(FLOATS)
@@ -908,22 +1161,34 @@ class ResizeDynamic(_Resize):
     mode = choice(ResizeCoordinateMode, ResizeCoordinateMode.HALF_PIXEL, "resize_coordinate_mode")
     output_dims = output_dims()
 
-    def target(self) -> Any:
-        given = [one for one in (self.scales, self.sizes) if one is not None]
-        if len(given) != 1:
-            raise self.error("accepted: one of scales and sizes")
-        if self.sizes is not None:
-            wanted: List[Any] = _static(self, self.sizes, "sizes")
-        elif self.scales.data is None:
-            wanted = _static(self, self.scales, "scales")
-        else:
-            factors = self.scales.data.reshape(-1).tolist()
-            wanted = [
-                int(np.floor(int(dim) * factor)) if known(dim) else UNKNOWN
-                for dim, factor in zip(self.input.shape, factors)
-            ]
-        if len(wanted) != self.input.rank:
+    def target(self) -> _Dims:
+        rank = self.input.rank
+        if (self.scales is None) == (self.sizes is None):
+            raise self.error("accepted: exactly one of scales and sizes")
+        name = "sizes" if self.scales is None else "scales"
+        given = getattr(self, name)
+        _refuse_computed(self, given, name)
+        if given.data is None:
+            return (UNKNOWN,) * rank
+        entries = given.data.reshape(-1).tolist()
+        if len(entries) != rank or not all(
+            entry >= 0 and math.isfinite(entry) for entry in entries
+        ):
             raise self.error(
-                f"{len(wanted)} entries; accepted: one for each of {self.input.rank} dimensions"
+                f"{name} is {entries}; accepted: {rank} numbers of 0 and more for {self.input.type}"
             )
-        return wanted
+        if self.scales is None:
+            return tuple(entries)
+        return tuple(
+            math.floor(np.float32(dim) * np.float32(scale))
+            if isinstance(dim, int) and dim >= 0
+            else dim
+            if scale == 1
+            else UNKNOWN
+            for dim, scale in zip(self.input.shape, entries)
+        )
+
+    def scale(self, axis: int) -> Fraction:
+        if self.scales is None:
+            return super().scale(axis)
+        return Fraction(float(self.scales.data.reshape(-1)[axis]))
