@@ -5,14 +5,12 @@ Every ODLA op is a function of this module (``odla_ipu.conv``, ``odla_ipu.softma
 """
 
 import os
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, List, Mapping, Optional, Sequence, Union
 
-from . import errors, ops
+from . import errors
 from .computation import Computation, argument, constant, current, output
 from .errors import OdlaError, Status
-from .executable import Executable
 from .graph import Graph, Value
-from .registry import OPS, python_function
 from .types import (
     ElementType,
     InterpolationMode,
@@ -26,10 +24,7 @@ from .types import (
 )
 from .version import VERSION as __version__
 
-_FUNCTIONS = {cls.python: python_function(cls, lambda: current().graph) for cls in OPS.values()}
-globals().update(_FUNCTIONS)
-
-__all__ = [
+_NAMES = [
     "Computation",
     "ElementType",
     "Executable",
@@ -50,9 +45,7 @@ __all__ = [
     "constant",
     "errors",
     "load",
-    "ops",
     "output",
-    *_FUNCTIONS,
 ]
 
 
@@ -66,11 +59,46 @@ def load(
     ODLA equivalent, InvalidParameter for open or contradicting shapes.
     """
     from .device import load_any_popart
-    from .frontends import onnx
 
     load_any_popart()  # the real popart refuses to load after onnx
+    from .frontends import onnx
+
     return Computation(graph=onnx.read(os.fspath(path), shapes))
 
 
+# The ops, and what runs them, are imported when a name of theirs is first asked for: a program
+# that only imports odla_ipu should not wait for them.
+
+
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"odla_ipu has no '{name}'; ops are listed by: odla-ipu ops")
+    if name == "Executable":
+        from .executable import Executable as found
+    elif name == "__all__":
+        found = _NAMES + _op_names()
+    elif name.startswith("__"):
+        raise AttributeError(name)
+    else:
+        found = _op_function(name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *_NAMES, *_op_names()})
+
+
+def _op_names() -> List[str]:
+    from . import ops  # noqa: F401  declares them
+    from .registry import OPS
+
+    return [cls.python for cls in OPS.values()]
+
+
+def _op_function(name: str) -> Any:
+    from . import ops  # noqa: F401  declares them
+    from .registry import OPS, python_function
+
+    for cls in OPS.values():
+        if cls.python == name:
+            return python_function(cls, lambda: current().graph)
+    raise AttributeError(f"odla_ipu has no '{name}'; the ops are listed by: odla-ipu ops")

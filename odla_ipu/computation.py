@@ -11,16 +11,16 @@
 import math
 import threading
 import warnings
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .errors import InvalidParameter
-from .executable import Executable, compile_graph
 from .graph import Graph, Value, specialise
-from .passes import PRECISIONS
-from .passes.shapes import with_batch
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
+
+if TYPE_CHECKING:
+    from .executable import Executable
 
 _open = threading.local()
 
@@ -91,7 +91,7 @@ class Computation:
         precision: str = "fp32",
         batch: Optional[int] = None,
         shapes: Optional[Mapping[str, Sequence[int]]] = None,
-    ) -> Executable:
+    ) -> "Executable":
         """Compile for ``device`` (``auto``, ``sim``, ``ipu``, ``ipu_model``; ``ODLA_IPU_DEVICE``).
 
         ``precision`` is ``fp32`` or ``fp16`` (weights and activations; inputs and outputs keep
@@ -99,6 +99,11 @@ class Computation:
         shapes by name.  Raises InvalidParameter when a shape stays open or an argument is wrong,
         DeviceUnavailable when the named device cannot be used, OutOfMemory when it is too small.
         """
+        # Imported late: a program that imports odla_ipu should not wait for what it may not use.
+        from .executable import compile_graph
+        from .passes import PRECISIONS
+        from .passes.shapes import with_batch
+
         if precision not in PRECISIONS:
             raise InvalidParameter(
                 f"precision is {precision!r}; accepted: {', '.join(sorted(PRECISIONS))}"

@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 import odla_ipu as odla
+import odla_ipu.ops  # declares the ops
 from odla_ipu.registry import OPS, signature
 
 PUBLISHED = json.loads(pathlib.Path(__file__).with_name("odla_signatures.json").read_text())
@@ -37,7 +38,9 @@ def test_family_is_the_headers(name):
 def test_missing_and_wrong_parameters_are_named():
     with odla.Computation():
         x = odla.argument("x", (2, 3))
-        with pytest.raises(odla.errors.InvalidParameter, match=r"odla_Clamp 'limit'.*lo is missing"):
+        with pytest.raises(
+            odla.errors.InvalidParameter, match=r"odla_Clamp 'limit'.*lo is missing"
+        ):
             odla.clamp(x, hi=1.0, id="limit")
         with pytest.raises(TypeError, match="height"):
             odla.relu(x, height=2)
