@@ -49,7 +49,7 @@ def gelu(x, use_approx=False):
     x = _wide(x)
     if use_approx:
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    return 0.5 * x * (1 + np.vectorize(math.erf, otypes=[float])(x / math.sqrt(2)))
 
 
 def hard_sigmoid(x, alpha=0.2, beta=0.5):
