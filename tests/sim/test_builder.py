@@ -22,6 +22,7 @@ from odla_ipu.sim.enums import (
     TensorStorage,
 )
 from odla_ipu.sim.exceptions import popart_exception
+from odla_ipu.sim.nodes import NUMPY_TYPES
 from odla_ipu.sim.options import TensorLocation
 from odla_ipu.sim.tensorinfo import TensorInfo
 
@@ -171,22 +172,7 @@ class TestRefusals:
         with pytest.raises(popart_exception, match="Unsupported data type"):
             builder.addInitializedInputTensor(np.zeros(2, dtype))
 
-    @pytest.mark.parametrize(
-        "dtype",
-        [
-            "bool",
-            "int8",
-            "uint8",
-            "int16",
-            "uint16",
-            "int32",
-            "uint32",
-            "int64",
-            "uint64",
-            "float16",
-            "float32",
-        ],
-    )
+    @pytest.mark.parametrize("dtype", [dtype.name for dtype in NUMPY_TYPES])
     def test_accepted_initializer_types(self, builder, dtype):
         array = np.array([[0, 1], [1, 0]], dtype)
         w = builder.addInitializedInputTensor(array.T)
