@@ -87,18 +87,20 @@ def __dir__() -> List[str]:
     return sorted({*globals(), *_NAMES, *_op_names()})
 
 
-def _op_names() -> List[str]:
-    from . import ops  # noqa: F401  declares them
-    from .registry import OPS
+def _declared() -> List[Any]:
+    from .ops import OPS  # not "from . import ops", which would ask __getattr__ first
 
-    return [cls.python for cls in OPS.values()]
+    return list(OPS.values())
+
+
+def _op_names() -> List[str]:
+    return [cls.python for cls in _declared()]
 
 
 def _op_function(name: str) -> Any:
-    from . import ops  # noqa: F401  declares them
-    from .registry import OPS, python_function
+    from .registry import python_function
 
-    for cls in OPS.values():
+    for cls in _declared():
         if cls.python == name:
             return python_function(cls, lambda: current().graph)
     raise AttributeError(f"odla_ipu has no '{name}'; the ops are listed by: odla-ipu ops")

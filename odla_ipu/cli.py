@@ -231,14 +231,9 @@ def devices(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def ops(as_json: bool) -> None:
     """List the supported ODLA ops."""
-    from . import ops as declared
-    from .registry import OPS, family, python_signature
+    from .ops import OPS
+    from .registry import family, python_signature
 
-    names = list(declared.__all__)
-    rows = sorted(
-        (names.index(family(cls)) if family(cls) in names else len(names), name, cls)
-        for name, cls in OPS.items()
-    )
     table = [
         {
             "op": name,
@@ -246,7 +241,7 @@ def ops(as_json: bool) -> None:
             "python": f"{cls.python}{python_signature(cls)}",
             "meaning": (cls.__doc__ or "").strip().splitlines()[0],
         }
-        for _, name, cls in rows
+        for name, cls in OPS.items()
     ]
     if as_json:
         click.echo(json.dumps(table))
