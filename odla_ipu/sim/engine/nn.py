@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from ..shapes.linear import Convolution, convolutions
 from .emitter import GRAPHCORE, Emitter, emits
 from .interpolation import emit_resize
 
@@ -64,36 +65,40 @@ def _multi_conv(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
     """Independent convolutions; dilated inputs and output pads are made by Pad and slices."""
     results = []
     position = 0
-    for index, form in enumerate(op.attributes["convolutions"]):
+    for index, form in enumerate(_forms(op)):
         data, weights = x[position], x[position + 1]
-        bias = x[position + 2] if form["inputs"] == 3 else ""
+        bias = x[position + 2] if form.inputs == 3 else ""
         shape = list(op.operand(position).shape)
         filters = op.operand(position + 1).shape
-        position += form["inputs"]
-        if any(step != 1 for step in form["in_dilations"]):
-            data, shape = _spread(e, data, shape, form["in_dilations"])
-        pads = form["pads"]
+        position += form.inputs
+        if any(step != 1 for step in form.in_dilations):
+            data, shape = _spread(e, data, shape, form.in_dilations)
+        pads = form.pads
         if any(pads):
             data = _crop_and_pad(e, data, shape, pads)
         name = e(
             "Conv",
             data,
             weights,
-            group=shape[1] // filters[1],
-            strides=form["strides"],
-            dilations=form["dilations"],
+            group=form.group,
+            strides=form.strides,
+            dilations=form.dilations,
         )
-        if any(form["out_pads"]):
+        if any(form.out_pads):
             tensor = op.outputs[index]
             assert tensor is not None
             spatial = len(shape) - 2
-            before, after = form["out_pads"][:spatial], form["out_pads"][spatial:]
+            before, after = form.out_pads[:spatial], form.out_pads[spatial:]
             inner = [dim - a - b for dim, a, b in zip(tensor.shape[2:], before, after)]
-            name = _crop_and_pad(e, name, list(tensor.shape[:2]) + inner, form["out_pads"])
+            name = _crop_and_pad(e, name, list(tensor.shape[:2]) + inner, form.out_pads)
         if bias:
             name = e("Add", name, e.reshape(bias, [filters[0]] + [1] * (len(shape) - 2)))
         results.append(name)
     return results
+
+
+def _forms(op: "Op") -> List[Convolution]:
+    return convolutions(op.attributes, [op.operand(i).shape for i in range(len(op.inputs))])
 
 
 def _spread(e: Emitter, name: str, shape: List[int], steps: Sequence[int]) -> Any:
