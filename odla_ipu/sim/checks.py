@@ -139,7 +139,7 @@ def _random(op: "Op") -> None:
 
 
 _LSTM_ACTIVATIONS = frozenset(
-    "sigmoid relu tanh gelu swish softmax softmaxstable softmaxscaled".split()
+    ["sigmoid", "relu", "tanh", "gelu", "swish", "softmax", "softmaxstable", "softmaxscaled"]
 )
 
 

@@ -86,7 +86,7 @@ def _constant_of_shape(op: "Op", x: List[Any]) -> Any:
 def _gather(op: "Op", x: List[Any]) -> Any:
     axis = op.attributes.get("axis", 0)
     size = x[0].shape[axis]
-    if x[1].size and not (0 <= x[1].min() and x[1].max() < size):
+    if x[1].size and not (x[1].min() >= 0 and x[1].max() < size):
         return None
     return np.take(x[0], x[1].astype(np.int64), axis)
 
@@ -196,7 +196,10 @@ def _extreme(op: "Op", x: List[Any]) -> Any:
 
 @_folds("Equal", "Greater", "Less")
 def _compared(op: "Op", x: List[Any]) -> Any:
-    return {"Equal": np.equal, "Greater": np.greater, "Less": np.less}[op.type](*x)
+    a, b = x
+    if op.type == "Equal":
+        return np.equal(a, b)
+    return np.greater(a, b) if op.type == "Greater" else np.less(a, b)
 
 
 @_folds("Where")

@@ -5,6 +5,7 @@ there.  Values that are known at construction are folded, everything that no anc
 and a model that PopART would refuse is refused with ``popart_exception``.
 """
 
+import importlib
 import logging
 import mmap
 import os
@@ -36,7 +37,7 @@ RESERVED_PREFIXES = (
 _NARROWED = {np.dtype(np.int64): np.dtype(np.int32), np.dtype(np.uint64): np.dtype(np.uint32)}
 """What 64-bit integers are on the device."""
 
-_DEVICE_TYPES = {
+_DEVICE_TYPES: Dict[str, np.dtype] = {
     "FLOAT": np.dtype(np.float32),
     "FLOAT16": np.dtype(np.float16),
     "INT8": np.dtype(np.int8),
@@ -225,6 +226,9 @@ class Limits(NamedTuple):
     """Whether the pattern that makes slices with large steps possible is enabled."""
 
 
+DEFAULT_LIMITS = Limits()
+
+
 # Reading models.
 
 
@@ -235,7 +239,6 @@ def read_model(model: Union[bytes, str]) -> Tuple[Any, str]:
     where there is none.
     """
     import onnx
-    from google.protobuf.message import DecodeError
 
     folder = ""
     try:
@@ -246,13 +249,18 @@ def read_model(model: Union[bytes, str]) -> Tuple[Any, str]:
         proto = onnx.ModelProto.FromString(model)
     except OSError as error:
         raise popart_exception(f"Failed to load a model from {model!r}: {error.strerror}") from None
-    except DecodeError:
+    except _decode_error():
         raise popart_exception(
             "Failed to parse a ModelProto: pass what Builder.getModelProto() returns, "
             "or the name of an ONNX file"
         ) from None
     _check_opsets(proto)
     return proto, folder
+
+
+def _decode_error() -> Any:
+    """The exception that protobuf raises for bytes that are no message."""
+    return importlib.import_module("google.protobuf.message").DecodeError
 
 
 def _check_opsets(proto: Any) -> None:
@@ -319,7 +327,7 @@ def build(
     model: Union[bytes, str],
     anchors: Iterable[str],
     shapes: Callable[[str], Optional[Tuple[str, Tuple[int, ...]]]] = lambda name: None,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Graph:
     """The typed graph of a model, pruned to what the anchors need.
 
@@ -585,7 +593,8 @@ def _body_infos(op: Op) -> List[Info]:
         carried = len(op.inputs) - 2
         trips = trip_count(op)
         return infos[1 : 1 + carried] + [
-            Info(info.dtype, (trips, *info.shape)) for info in infos[1 + carried :]
+            Info(tensor.info.dtype, (trips, *tensor.shape))
+            for tensor in body.outputs[1 + carried :]
         ]
     if op.type == "Scan":
         return _scan_infos(op, infos)
@@ -628,10 +637,10 @@ def _scan_infos(op: Op, infos: List[Info]) -> List[Info]:
     length = scan_length(op)
     axes = op.attributes.get("scan_output_axes") or [0] * (len(infos) - states)
     results = infos[:states]
-    for info, axis in zip(infos[states:], axes):
-        shape = list(info.shape)
+    for tensor, axis in zip(op.bodies[0].outputs[states:], axes):
+        shape = list(tensor.shape)
         shape.insert(axis if axis >= 0 else axis + len(shape) + 1, length)
-        results.append(Info(info.dtype, tuple(shape)))
+        results.append(Info(tensor.info.dtype, tuple(shape)))
     return results
 
 

@@ -39,6 +39,10 @@ from .weights import HostWeights, updated_model
 
 _log = logging.getLogger("popart")
 
+# One shared object each, as in PopART.
+_NO_SHAPES = InputShapeInfo()
+_DEFAULT_OPTIONS = SessionOptions()
+
 _SEED_BITS = 64
 _STREAM_MODE = "replicatedStreamMode/"
 
@@ -64,9 +68,9 @@ class InferenceSession:
         fnModel: Union[bytes, str],
         dataFlow: DataFlow,
         deviceInfo: DeviceInfo,
-        inputShapeInfo: InputShapeInfo = InputShapeInfo(),
+        inputShapeInfo: InputShapeInfo = _NO_SHAPES,
         patterns: Optional[Patterns] = None,
-        userOptions: SessionOptions = SessionOptions(),
+        userOptions: SessionOptions = _DEFAULT_OPTIONS,
         name: str = "inference",
     ) -> None:
         kind = type(self).__name__
@@ -303,7 +307,7 @@ class InferenceSession:
             stepio = debugName  # type: ignore[assignment]
         _require("run", "stepio", stepio, IStepIO)
         self._streams.run(stepio, self._generator)
-        self._whole = self._steps.count == 1 and self._engine.is_plain  # type: ignore[union-attr]
+        self._whole = self._steps.total == 1 and self._engine.is_plain  # type: ignore[union-attr]
 
     # Weights.
 
@@ -559,9 +563,9 @@ class TrainingSession:
         loss: str,
         optimizer: Any,
         deviceInfo: DeviceInfo,
-        inputShapeInfo: InputShapeInfo = InputShapeInfo(),
+        inputShapeInfo: InputShapeInfo = _NO_SHAPES,
         patterns: Optional[Patterns] = None,
-        userOptions: SessionOptions = SessionOptions(),
+        userOptions: SessionOptions = _DEFAULT_OPTIONS,
         name: str = "training",
     ) -> None:
         _require("TrainingSession", "fnModel", fnModel, bytes, str)

@@ -28,7 +28,7 @@ class Steps(NamedTuple):
     replicas: int
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return self.batches * self.replicas
 
 
@@ -60,7 +60,7 @@ class Input(_Slot):
 
     def needed(self, steps: Steps) -> int:
         """Elements of a step."""
-        return self.size * (steps.batches if self.broadcast else steps.count)
+        return self.size * (steps.batches if self.broadcast else steps.total)
 
 
 class Output(_Slot):
@@ -234,16 +234,16 @@ class Streams:
 
     def _collect(self, feeder: Any, output: Output, batch: int, replica: int) -> None:
         last = batch == self._steps.batches - 1
-        if output.returns is AnchorReturnTypeId.All or (
-            output.returns is AnchorReturnTypeId.EveryN and (batch + 1) % output.period == 0
-        ):
-            feeder.write(output, output.flat)
-        elif output.returns is AnchorReturnTypeId.Final and last:
-            feeder.write(output, output.flat)
-        elif output.returns is AnchorReturnTypeId.Sum:
+        if output.returns is AnchorReturnTypeId.Sum:
             total = feeder.add(output, replica)
             if last:
                 feeder.write(output, total)
+        elif {
+            AnchorReturnTypeId.All: True,
+            AnchorReturnTypeId.EveryN: (batch + 1) % output.period == 0,
+            AnchorReturnTypeId.Final: last,
+        }[output.returns]:
+            feeder.write(output, output.flat)
 
 
 def _after(engine: Engine) -> None:

@@ -31,7 +31,7 @@ def _printed(op: Any, value: np.ndarray) -> str:
     title = op.attributes.get("title") or op.operand(0).id
     digits = op.attributes.get("digits", 8)
     kind = _FORMATS.get(op.attributes.get("floatFormat", 0))
-    formatter = None
+    formatter: Any = None
     if kind == "fixed":
         formatter = {"float_kind": lambda x: f"{x:.{digits}f}"}
     elif kind == "scientific":

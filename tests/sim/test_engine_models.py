@@ -126,10 +126,17 @@ CASES = [
         2,
     ),
 ]
-REDUCTIONS = (
-    "ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
-    "ReduceSumSquare"
-).split()
+REDUCTIONS = [
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+]
 for _name in REDUCTIONS:
     CASES.append((_name, 11, [f(2, 3, 4)], [], {"axes": [1]}, 1))
     CASES.append((_name, 11, [f(2, 3, 4)], [], {"axes": [-1, 0], "keepdims": 0}, 1))

@@ -128,9 +128,12 @@ def _scan(e: Emitter, op: "Op", x: List[str]) -> List[str]:
     for tensor in body.outputs:
         proto.output.append(_info(inside("Identity", inside.value(tensor)), tensor))
     proto.node.extend(inside.nodes)
-    lists = (
-        "scan_input_axes scan_input_directions scan_output_axes scan_output_directions"
-    ).split()
+    lists = [
+        "scan_input_axes",
+        "scan_input_directions",
+        "scan_output_axes",
+        "scan_output_directions",
+    ]
     given = {name: op.attributes[name] for name in lists if op.attributes.get(name)}
     return e.node(
         "Scan",

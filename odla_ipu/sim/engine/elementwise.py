@@ -35,10 +35,30 @@ def _signs(e: Emitter, op: "Op", x: List[str]) -> str:
     return e(op.type, x[0])
 
 
-_FUNCTIONS = (
-    "Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor Log Reciprocal Sigmoid Sin Sinh "
-    "Softplus Softsign Sqrt Tan Tanh"
-).split()
+_FUNCTIONS = [
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "Ceil",
+    "Cos",
+    "Cosh",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Log",
+    "Reciprocal",
+    "Sigmoid",
+    "Sin",
+    "Sinh",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Tan",
+    "Tanh",
+]
 
 
 @emits(*_FUNCTIONS)

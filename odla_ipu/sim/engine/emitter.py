@@ -18,6 +18,7 @@ from typing import (
     Sequence,
     Set,
     Tuple,
+    TypeVar,
     Union,
 )
 
@@ -50,6 +51,7 @@ ELEMENT_TYPES = {
 
 Names = Union[str, Sequence[str]]
 EmitFunction = Callable[["Emitter", "Op", List[str]], Names]
+F = TypeVar("F", bound=EmitFunction)
 
 
 class Rounding:
@@ -89,10 +91,10 @@ def emits(
     exact: bool = False,
     native: bool = False,
     static: Tuple[int, ...] = (),
-) -> Callable[[EmitFunction], EmitFunction]:
+) -> Callable[[F], F]:
     """Register the decorated function for ops of ``domain`` ("" is ai.onnx)."""
 
-    def register(function: EmitFunction) -> EmitFunction:
+    def register(function: F) -> F:
         for op_type in op_types:
             RULES[domain, op_type] = Rule(function, exact, native, static)
         return function
@@ -104,7 +106,7 @@ GRAPHCORE = "ai.graphcore"
 
 
 class Emitter:
-    """The nodes of one graph.  Calling it adds a node: ``e("Add", a, b)`` returns the sum's name."""
+    """The nodes of one graph; calling it adds one: ``e("Add", a, b)`` returns the sum's name."""
 
     def __init__(self, rounding: str = Rounding.SATURATE, parent: Optional["Emitter"] = None):
         self.rounding = rounding
@@ -129,7 +131,7 @@ class Emitter:
         """Random inputs."""
         self.updates: Dict[str, str] = {}
         """New values of variables that ops write."""
-        self.watched: List[Tuple[str, "Op", "Tensor"]] = []
+        self.watched: List[Tuple[str, Op, Tensor]] = []
         """Values that the host acts on after a run."""
         self.current = ""
         """Name of the op being emitted, for messages and node names."""
@@ -288,7 +290,7 @@ def stored(data: np.ndarray) -> np.ndarray:
     return data.astype(np.float32) if data.dtype == np.float16 else data
 
 
-_WIDE = {
+_WIDE: Dict[np.dtype, np.dtype] = {
     np.dtype(np.int8): np.dtype(np.int32),
     np.dtype(np.int16): np.dtype(np.int32),
     np.dtype(np.uint8): np.dtype(np.int32),

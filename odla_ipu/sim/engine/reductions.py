@@ -14,9 +14,15 @@ def _axes(op: "Op") -> Optional[List[int]]:
     return list(op.attributes.get("axes") or []) or None
 
 
-_REDUCTIONS = (
-    "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMean ReduceProd ReduceSumSquare"
-).split()
+_REDUCTIONS = [
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMean",
+    "ReduceProd",
+    "ReduceSumSquare",
+]
 
 
 @emits(*_REDUCTIONS)
