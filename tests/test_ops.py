@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import odla_ipu as odla
-from odla_ipu.registry import OPS
+from odla_ipu.ops import declared
 
 FAMILIES = ["math", "nn", "process", "rnn"]
 
 _OPERANDS = {
-    op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()
+    op.python: [field.name for field in op.fields if field.is_tensor] for op in declared().values()
 }
 """Names of the values of each op, in order."""
 
@@ -56,7 +56,7 @@ def _operand(operand, name, is_constant, inputs):
     return odla.argument(name, operand.shape, operand.dtype)
 
 
-@pytest.mark.parametrize("sample, reference", _cases())
+@pytest.mark.parametrize("sample, reference", list(_cases()))
 def test_op(sample, reference, device):
     c, inputs = build(sample)
     declared = c.outputs

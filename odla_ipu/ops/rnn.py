@@ -89,7 +89,7 @@ class _Recurrent(Op, declare=False):
     def _check_outputs(self) -> None:
         if self.outputs_ not in self.accepted_outputs:
             accepted = ", ".join(one.name for one in self.accepted_outputs)
-            raise self.error(f"outputs is {self.__dict__['outputs'].name}; accepted: {accepted}")
+            raise self.error(f"outputs is {self.outputs_.name}; accepted: {accepted}")
 
     def _check_shapes(self) -> None:
         batch, features = self.input.shape[1:]
