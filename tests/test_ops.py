@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import odla_ipu as odla
-from odla_ipu.ops import declared
+from odla_ipu.ops import OPS
 
 FAMILIES = ["math", "nn", "process", "rnn"]
 
 _OPERANDS = {
-    op.python: [field.name for field in op.fields if field.is_tensor] for op in declared().values()
+    op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()
 }
 """Names of the values of each op, in order."""
 

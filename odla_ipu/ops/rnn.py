@@ -112,8 +112,8 @@ class _Recurrent(Op, declare=False):
             known(a) and known(b) and a != b for a, b in zip(given, self.W.shape)
         ):
             raise self.error(
-                f"weight_dims is {format_shape(given)}; accepted: {format_shape(self.W.shape)}, the "
-                "shape of W"
+                f"weight_dims is {format_shape(given)}; accepted: the shape of W, "
+                f"{format_shape(self.W.shape)}"
             )
 
     def _stored(self, rows: int, columns: Dim) -> Shape:
