@@ -164,6 +164,8 @@ case("ReduceSum 13 none", "ReduceSum", [f(2, 3)], keepdims=0)
 case("ReduceSum 13 noop", "ReduceSum", [f(2, 3)], noop_with_empty_axes=1)
 case("ReduceMean int", "ReduceMean", [ints(2, 3, 4)], opset=11, axes=[2])
 case("ReduceMax int", "ReduceMax", [ints(2, 3, 4)], opset=12, axes=[1])
+case("ReduceMax of nothing", "ReduceMax", [f(2, 0, 3), i64(1)], opset=20, constants=[1])
+case("ReduceMin of nothing", "ReduceMin", [ints(2, 0), i64(1)], opset=20, constants=[1])
 case("ReduceSum scalar", "ReduceSum", [scalar(3.5)])
 case("ArgMax", "ArgMax", [f(2, 3, 4)], axis=1)
 case("ArgMin flat", "ArgMin", [f(2, 3, 4)], axis=-1, keepdims=0)
@@ -319,6 +321,18 @@ case(
 )
 case("LpPool", "LpPool", [f(1, 2, 6, 7)], kernel_shape=[3, 2], strides=[2, 2])
 case("LpPool 3", "LpPool", [f(1, 2, 6, 7)], kernel_shape=[3, 2], p=3)
+_dilated = {"kernel_shape": [3, 2], "dilations": [2, 3], "pads": [1, 1, 1, 0], "strides": [2, 1]}
+case("AveragePool dilated", "AveragePool", [f(1, 2, 8, 9)], opset=19, **_dilated)
+case(
+    "AveragePool dilated counted",
+    "AveragePool",
+    [f(1, 2, 8, 9)],
+    opset=19,
+    count_include_pad=1,
+    ceil_mode=1,
+    **_dilated,
+)
+case("LpPool dilated", "LpPool", [f(1, 2, 8, 9)], opset=18, **_dilated)
 case("GlobalLpPool", "GlobalLpPool", [f(1, 2, 4, 5)])
 case("GlobalAveragePool", "GlobalAveragePool", [f(2, 3, 4, 5)])
 case("GlobalAveragePool 1d", "GlobalAveragePool", [f(2, 3, 4)])
@@ -633,7 +647,18 @@ case(
 )
 
 
-@pytest.mark.parametrize("name", CASES)
+GAPS = {"Einsum": "no op odla_Einsum"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=GAPS[name]))
+        if name in GAPS
+        else name
+        for name in CASES
+    ],
+)
 def test_operator(name, device):
     op, operands, options = CASES[name]
     model, feeds = single(op, operands, **options)

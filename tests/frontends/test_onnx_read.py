@@ -168,10 +168,20 @@ def test_branch_not_taken_may_be_unsupported():
         read(build([node], {"x": X}, {"c": np.array(False)}))
 
 
-def test_if_with_a_computed_condition_is_refused():
+@pytest.mark.parametrize("chosen", [True, False])
+def test_if_with_a_computed_condition(chosen, device):
+    then = branch("then", [helper.make_node("Neg", ["x"], ["r"])], ["r"])
+    other = branch("else", [helper.make_node("Add", ["x", "x"], ["r"])], ["r"])
+    node = helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other)
+    feeds = {"x": X, "c": np.array(chosen)}
+    compare(build([node], feeds), feeds, device)
+
+
+def test_branches_of_different_shapes_need_a_constant_condition():
     then = branch("then", [helper.make_node("Relu", ["x"], ["r"])], ["r"])
-    node = helper.make_node("If", ["c"], ["y"], name="choice", then_branch=then, else_branch=then)
-    with pytest.raises(UnsupportedOp, match=r"'choice' \(If\): the condition is computed"):
+    other = branch("else", [helper.make_node("ReduceSum", ["x"], ["r"])], ["r"])
+    node = helper.make_node("If", ["c"], ["y"], name="choice", then_branch=then, else_branch=other)
+    with pytest.raises(UnsupportedOp, match=r"'choice' \(If\): the branches give"):
         read(build([node], {"x": X, "c": np.array(True)}))
 
 

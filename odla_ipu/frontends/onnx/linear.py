@@ -247,9 +247,39 @@ def _dilated_max_pool(step: Step, x: Value, window: _Window) -> Value:
 @converter("AveragePool")
 def _average_pool(step: Step, x: Value) -> Value:
     window = _window(step, x.dims[2:], list(step.get("kernel_shape")))
+    include = bool(step.get("count_include_pad", 0))
     if max(window.dilations) > 1:
-        raise Unsupported(f"dilations {window.dilations} of an average are not available")
-    return _average(step, x, window, bool(step.get("count_include_pad", 0)))
+        counts = _counts(window, x.dims[2:], include)
+        return step.op("Div", _dilated_sum(step, x, window), step.like(x, counts))
+    return _average(step, x, window, include)
+
+
+def _dilated_sum(step: Step, x: Value, window: _Window) -> Value:
+    """The sum over each window: a convolution of every channel with ones."""
+    ones = np.ones([x.dims[1], 1, *window.size], x.element_type.dtype)
+    return step.op(
+        "Conv",
+        x,
+        step.constant(ones),
+        input_layout=_FIRST,
+        kernel_layout=MemoryLayout.OIS,
+        group=x.dims[1],
+        strides=window.strides,
+        dilations=window.dilations,
+        paddings_front=window.front,
+        paddings_back=[b + outer for b, outer in zip(window.back, window.outer)],
+    )
+
+
+def _counts(window: _Window, spatial: Sequence[int], include: bool) -> np.ndarray:
+    """How many elements each window counts; those of the declared padding if ``include``."""
+    counts = np.ones((), np.int64)
+    for n, k, s, d, a, b, outer, reach in zip(spatial, *window, window.reach):
+        starts = np.arange((n + a + b + outer - reach) // s + 1) * s - a
+        taken = starts[:, np.newaxis] + np.arange(k) * d
+        low, high = (-a, n + b) if include else (0, n)
+        counts = counts[..., np.newaxis] * ((taken >= low) & (taken < high)).sum(axis=1)
+    return counts
 
 
 def _average(step: Step, x: Value, window: _Window, include: bool) -> Value:
@@ -266,9 +296,9 @@ def _average(step: Step, x: Value, window: _Window, include: bool) -> Value:
 @converter("LpPool")
 def _lp_pool(step: Step, x: Value) -> Value:
     window = _window(step, x.dims[2:], list(step.get("kernel_shape")))
-    if max(window.dilations) > 1:
-        raise Unsupported(f"dilations {window.dilations} of a sum are not available")
     p = step.get("p", 2)
+    if max(window.dilations) > 1:
+        return _root(step, _dilated_sum(step, _power(step, x, p), window), p)
     means = _pool(step, "AveragePool", _power(step, x, p), window, padding_included=True)
     sums = step.op("Mul", means, step.like(x, product(window.size)))
     return _root(step, sums, p)

@@ -1,0 +1,124 @@
+"""ONNX's own node tests through the whole stack.
+
+Operands that decide shapes are inputs in these tests; an IPU program needs them constant, so where
+a model is refused for that, all inputs but the first become initializers.
+"""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from onnx.backend.test.loader import load_model_tests
+from onnx_node_gaps import reason
+
+from odla_ipu.errors import UnsupportedOp
+from odla_ipu.frontends import backend
+
+REPRESENTATIVE = """
+abs acos add_bcast and_bcast4v3d argmax_default_axis_example argmin_negative_axis_keepdims_random
+attention_4d_expanded averagepool_2d_ceil averagepool_2d_pads_count_include_pad
+averagepool_2d_same_lower averagepool_3d_default averagepool_2d_dilations basic_conv_with_padding
+convinteger_without_padding batchnorm_epsilon bitshift_left_uint8 cast_FLOAT_to_FLOAT16
+cast_DOUBLE_to_FLOAT ceil celu clip_default_min compress_1 concat_3d_axis_negative_1 constant
+conv_with_autopad_same conv_with_strides_and_asymmetric_padding convtranspose
+convtranspose_autopad_same convtranspose_dilations convtranspose_output_shape convtranspose_pad
+cumsum_1d_reverse_exclusive cumsum_2d_axis_1 depthtospace_crd_mode_example dequantizelinear_axis
+div_int32_trunc dropout_default_mask dynamicquantizelinear edge_pad elu equal_bcast erf
+expand_dim_changed eyelike_with_dtype flatten_negative_axis1 gather_2d_indices
+gather_elements_negative_indices gather_negative_indices gathernd_example_int32_batch_dim1
+gelu_tanh_1 gemm_all_attributes gemm_default_vector_bias globalaveragepool globalmaxpool
+greater_equal_bcast group_normalization_example gru_defaults gru_with_initial_bias gru_seq_length
+hardmax_negative_axis hardsigmoid hardswish if instancenorm_epsilon isinf_positive isnan
+l2normalization_axis_0 layer_normalization_3d_axis1_epsilon layer_normalization_2d_axis_negative_1
+layer_normalization_4d_axis2 leakyrelu less_equal log logsoftmax_axis_1 loop11 lppool_2d_pads lrn
+lrn_default lstm_defaults lstm_with_initial_bias lstm_with_peepholes lstm_batchwise matmul_4d
+matmulinteger max_example max_int64 maxpool_2d_ceil_output_size_reduce_by_one maxpool_2d_dilations
+maxpool_2d_same_upper maxpool_2d_uint8 maxpool_3d_dilations mean_example min_uint8 mish
+mod_int64_fmod mod_mixed_sign_int8 mul_bcast mvn neg nonmaxsuppression_single_box nonzero_example
+not_2d onehot_negative_indices onehot_with_negative_axis or4d pow_bcast_array
+pow_types_int64_float32 prelu_broadcast qlinearconv quantizelinear_axis
+range_int32_type_negative_delta reciprocal reduce_l1_keep_dims_random
+reduce_l2_negative_axes_keep_dims_random reduce_log_sum_exp_keepdims_random reduce_max_empty_set
+reduce_mean_default_axes_keepdims_random reduce_min_bool_inputs reduce_sum_empty_axes_input_noop
+reduce_sum_square_keepdims_example reflect_pad relu reshape_allowzero_reordered
+reshape_zero_and_negative_dim resize_downsample_scales_cubic_antialias
+resize_downsample_scales_linear_align_corners resize_tf_crop_and_resize
+resize_upsample_scales_cubic_asymmetric resize_upsample_sizes_nearest_floor_align_corners
+resize_upsample_scales_linear_align_corners reversesequence_time
+rms_normalization_3d_axis1_epsilon rnn_seq_length round scatternd selu shape_start_negative_1
+shrink_soft sigmoid sign simple_rnn_batchwise size slice_negative_axes slice_neg_steps
+softmax_axis_0 softmax_large_number softplus softsign spacetodepth split_1d_uneven_split_opset18
+split_zero_size_splits_opset13 sqrt squeeze_negative_axes sub_uint8 sum_two_inputs swish tan tanh
+thresholdedrelu tile_precomputed top_k_smallest transpose_all_permutations_3 tril_neg triu_zero
+unique_sorted_with_axis unsqueeze_unsorted_axes upsample_nearest where_example wrap_pad
+xor_bcast4v2d
+""".split()  # noqa: SIM905
+"""Names without "test_", at least one of each family, some gaps among them."""
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return {case.name: case for case in load_model_tests(kind="node")}
+
+
+def as_array(given):
+    return numpy_helper.to_array(given) if hasattr(given, "data_type") else np.asarray(given)
+
+
+def with_constants(model, arrays):
+    """The model with all inputs but the first as initializers."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    for value, array in list(zip(changed.graph.input, arrays))[1:]:
+        changed.graph.initializer.append(numpy_helper.from_array(array, value.name))
+    return changed
+
+
+def run(case, inputs, device):
+    arrays = [as_array(one) for one in inputs]
+    try:
+        return backend.prepare(case.model, device).run(arrays)
+    except UnsupportedOp as error:
+        if "at run time" not in str(error):
+            raise
+    return backend.prepare(with_constants(case.model, arrays), device).run(arrays[:1])
+
+
+def check(case, device):
+    for inputs, outputs in case.data_sets:
+        results = run(case, inputs, device)
+        assert len(results) == len(outputs)
+        for got, reference in zip(results, map(as_array, outputs)):
+            assert got.shape == reference.shape
+            assert got.dtype == reference.dtype
+            # float16 is rounded after every op, as on an IPU.
+            half = any(as_array(one).dtype == np.float16 for one in inputs)
+            rtol = max(case.rtol, 5e-3 if half else 1e-3)
+            atol = max(case.atol, 2e-3 if half else 1e-5)
+            np.testing.assert_allclose(got, reference, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_representative(name, cases, device, request):
+    case = cases[f"test_{name}"]
+    why = reason(case)
+    if why:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=why))
+    check(case, device)
+
+
+@pytest.mark.slow
+def test_all(cases, device):
+    """Every node test; exactly the known gaps fail."""
+    wrong = []
+    for name, case in cases.items():
+        why = reason(case)
+        try:
+            check(case, device)
+        except Exception as error:
+            if why is None:
+                wrong.append(f"{name}: {type(error).__name__}: {str(error).strip()[:200]}")
+        else:
+            if why is not None:
+                wrong.append(f"{name} passes, though listed as a gap: {why}")
+    assert not wrong, "\n".join(wrong)
