@@ -273,7 +273,7 @@ class Hardmax(_AlongAxis):
         index = b.onnx.argmax([self.input], axis=self.axis, keepdims=0)
         depth = b.constant(self.input.dims[self.axis], np.int32)
         values = b.constant([0, 1], kind.dtype)
-        return b.onnx.onehot([b.cast(index, ElementType.INT32), depth, values], axis=self.axis)
+        return b.onnx.onehot([index, depth, values], axis=self.axis)
 
 
 # Layouts.
