@@ -209,12 +209,13 @@ def _where(op: "Op", x: List[Any]) -> Any:
 
 @_folds("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin")
 def _reduced(op: "Op", x: List[Any]) -> Any:
-    function = {
+    functions: Dict[str, Callable[..., Any]] = {
         "ReduceProd": np.prod,
         "ReduceSum": np.sum,
         "ReduceMax": np.max,
         "ReduceMin": np.min,
-    }[op.type]
+    }
+    function = functions[op.type]
     axes = op.attributes.get("axes")
     keep = bool(op.attributes.get("keepdims", 1))
     return np.asarray(function(x[0], tuple(axes) if axes else None, keepdims=keep), x[0].dtype)

@@ -200,7 +200,11 @@ class Emitter:
             raise KeyError(tensor.id)
         known = self.root._stored
         if id(tensor) not in known:
-            known[id(tensor)] = self.const(stored(tensor.device_data()))
+            name = self.const(tensor.device_data())
+            if tensor.dtype == np.float16:
+                # onnxruntime widens it once, when the model is loaded.
+                name = self.root.cast(name, np.float32)
+            known[id(tensor)] = name
         return known[id(tensor)]
 
     def cast(self, name: str, dtype: Any) -> str:
@@ -283,11 +287,6 @@ class Emitter:
 def compute_type(dtype: Any) -> np.dtype:
     """The type that a tensor of the device has in the internal graph."""
     return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)
-
-
-def stored(data: np.ndarray) -> np.ndarray:
-    """A constant of the device as the internal graph holds it."""
-    return data.astype(np.float32) if data.dtype == np.float16 else data
 
 
 _WIDE: Dict[np.dtype, np.dtype] = {

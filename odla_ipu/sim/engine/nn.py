@@ -135,7 +135,10 @@ def _max_pool(e: Emitter, op: "Op", x: List[str]) -> str:
 @emits("AveragePool")
 def _average_pool(e: Emitter, op: "Op", x: List[str]) -> str:
     names = ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides")
-    return e("AveragePool", x[0], **_given(op, *names))
+    given = _given(op, *names)
+    # onnxruntime 1.19 fuses a Pad before the pool into its pads; they count, as the Pad's zeros did.
+    padded = any(given.get("pads") or ()) or given.get("ceil_mode")
+    return e("AveragePool", x[0], count_include_pad=None if padded else 1, **given)
 
 
 @emits("GlobalAveragePool")

@@ -1,5 +1,6 @@
 """A translation loaded into onnxruntime: buffers are bound once, a run only swaps pointers."""
 
+import mmap
 import os
 import re
 from typing import Any, Dict, List, Optional
@@ -72,6 +73,8 @@ class Engine:
             )
         except Exception as error:
             raise _internal("load the model", error, translation) from error
+        for array in translation.references.values():
+            _release_pages(array)
         self._session = session
         self._native = session._sess
         self._binding = session.io_binding()._iobinding
@@ -141,6 +144,16 @@ class Engine:
 
     def read_state(self, tensor: str) -> np.ndarray:
         return self._buffers[tensor]
+
+
+def _release_pages(array: np.ndarray) -> None:
+    """Give back the memory of a mapped file: onnxruntime has packed what it computes with, and what
+    it still reads comes back from the file."""
+    base: Any = array
+    while isinstance(base, (np.ndarray, memoryview)):
+        base = base.base if isinstance(base, np.ndarray) else base.obj
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _reason(error: Exception) -> str:
