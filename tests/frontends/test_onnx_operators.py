@@ -1,6 +1,7 @@
 """Every converter family against onnxruntime on the same model, in the forms of several opsets."""
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import helper
 from onnx_stack import build, compare, single
@@ -649,6 +650,17 @@ case(
 
 GAPS = {"Einsum": "no op odla_Einsum"}
 
+# What onnxruntime before 1.20, the last one for Python 3.8, refuses or computes wrongly.
+NEWER_ENGINE = {
+    "AveragePool dilated counted",
+    "Clip 13 half",
+    "MaxPool ceil pads",
+    "ReduceMax of nothing",
+    "ReduceMin of nothing",
+    "ReduceSum 13 noop",
+    "Trilu int",
+}
+
 
 @pytest.mark.parametrize(
     "name",
@@ -660,6 +672,8 @@ GAPS = {"Einsum": "no op odla_Einsum"}
     ],
 )
 def test_operator(name, device):
+    if name in NEWER_ENGINE and onnxruntime.__version__.startswith("1.1"):
+        pytest.skip(f"onnxruntime {onnxruntime.__version__} is no reference here")
     op, operands, options = CASES[name]
     model, feeds = single(op, operands, **options)
     compare(model, feeds, device)
