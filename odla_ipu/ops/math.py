@@ -665,6 +665,10 @@ class ReduceMean(_Reduce):
 
     popart = "reducemean"
 
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        mean = self._numpy(np.mean, x.astype(np.float64))
+        return mean if x.dtype.kind == "f" else np.trunc(mean)
+
     def reduce(self, b: Any, x: Any, kind: ElementType, **attributes: Any) -> Any:
         if kind.is_float:
             return b.onnx.reducemean([x], **attributes)
@@ -884,6 +888,12 @@ class _MatrixProduct(Op, declare=False):
         right = _transposed(self.B.shape, self.B_transpose)
         return ValueType(self.A.element_type, _matmul_shape(self, left, right))
 
+    def fold_product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        left = np.swapaxes(a, -1, -2) if self.A_transpose and a.ndim > 1 else a
+        right = np.swapaxes(b, -1, -2) if self.B_transpose and b.ndim > 1 else b
+        wide = np.float32 if left.dtype == np.float16 else left.dtype
+        return np.matmul(left.astype(wide), right.astype(wide))
+
     def lower_product(self, b: Any) -> Any:
         if self.A.type.elements == 0:  # an inner size of zero: a sum of nothing
             return b.constant(np.zeros(self.product_type().dims, self.A.element_type.dtype))
@@ -913,6 +923,9 @@ class BatchMatMul(_MatrixProduct):
 
     def infer(self) -> ValueType:
         return self.product_type()
+
+    def fold(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return self.fold_product(a, b)
 
     def lower(self, b: Any) -> Any:
         return self.lower_product(b)
@@ -944,6 +957,13 @@ class Gemm(_MatrixProduct):
             ):
                 raise self.error(f"C is {self.C.type} and must broadcast to the product {kind}")
         return kind
+
+    def fold(self, a: np.ndarray, b: np.ndarray, *c: np.ndarray) -> np.ndarray:
+        product = self._numpy_scaled(self.fold_product(a, b), self.alpha)
+        return product + self._numpy_scaled(c[0], self.beta) if c and self.beta else product
+
+    def _numpy_scaled(self, x: np.ndarray, factor: float) -> np.ndarray:
+        return x if factor == 1 else x * x.dtype.type(factor)
 
     def lower(self, b: Any) -> Any:
         kind = self.A.element_type
