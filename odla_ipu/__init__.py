@@ -24,7 +24,7 @@ from .types import (
 )
 from .version import VERSION as __version__
 
-_NAMES = [
+__all__ = [
     "Computation",
     "ElementType",
     "Executable",
@@ -71,30 +71,25 @@ def load(
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Executable":
-        from .executable import Executable as found
-    elif name == "__all__":
-        found = _NAMES + _op_names()
-    elif name.startswith("__"):
+    if name.startswith("__"):
         raise AttributeError(name)
+    if name == "Executable":
+        from .executable import Executable
+
+        globals()[name] = Executable
     else:
-        found = _op_function(name)
-    globals()[name] = found
-    return found
+        globals()[name] = _op_function(name)
+    return globals()[name]
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *_NAMES, *_op_names()})
+    return sorted({*globals(), *__all__, *(cls.python for cls in _declared())})
 
 
 def _declared() -> List[Any]:
     from .ops import OPS  # not "from . import ops", which would ask __getattr__ first
 
     return list(OPS.values())
-
-
-def _op_names() -> List[str]:
-    return [cls.python for cls in _declared()]
 
 
 def _op_function(name: str) -> Any:

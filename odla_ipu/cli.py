@@ -22,13 +22,19 @@ class _Command(click.Command):
         try:
             return super().invoke(context)
         except OdlaError as error:
-            raise _Failure(str(error), int(error.status)) from error
+            raise _Failure(error) from error
 
 
 class _Failure(click.ClickException):
-    def __init__(self, message: str, code: int):
-        super().__init__(message)
-        self.exit_code = code or 1
+    """Ends the program with the number of the ``odla_status``."""
+
+    def __init__(self, error: OdlaError):
+        super().__init__(str(error))
+        self.status = int(error.status)
+
+    def show(self, file: Any = None) -> None:
+        super().show(file)
+        sys.exit(self.status)
 
 
 class _Group(click.Group):

@@ -53,7 +53,8 @@ def write(path: str, header: Mapping[str, Any], sections: Mapping[str, Content])
 
     Raises FileMissing when the folder does not exist.
     """
-    described, offset = {}, 0
+    described: Dict[str, Dict[str, Any]] = {}
+    offset = 0
     for name, content in sections.items():
         size, digest = _measure(content)
         described[name] = {"offset": offset, "size": size, "blake2b": digest}
