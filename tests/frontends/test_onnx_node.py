@@ -21,7 +21,7 @@ REPRESENTATIVE = """
 abs acos add_bcast and_bcast4v3d argmax_default_axis_example argmin_negative_axis_keepdims_random
 attention_4d_expanded averagepool_2d_ceil averagepool_2d_pads_count_include_pad
 averagepool_2d_same_lower averagepool_3d_default averagepool_2d_dilations basic_conv_with_padding
-convinteger_without_padding batchnorm_epsilon bitshift_left_uint8 cast_FLOAT_to_FLOAT16
+convinteger_without_padding batchnorm_epsilon bitshift_left_uint8 cast_FLOAT16_to_FLOAT
 cast_DOUBLE_to_FLOAT ceil celu clip_default_min compress_1 concat_3d_axis_negative_1 constant
 conv_with_autopad_same conv_with_strides_and_asymmetric_padding convtranspose
 convtranspose_autopad_same convtranspose_dilations convtranspose_output_shape convtranspose_pad
@@ -130,6 +130,10 @@ def test_representative(name, cases, device, request):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    tuple(map(int, onnx.__version__.split(".")[:2])) < (1, 20),
+    reason="the gaps are listed for the tests of onnx 1.20 and later",
+)
 def test_all(cases, device):
     """Every node test; exactly the known gaps fail."""
     wrong = []

@@ -136,7 +136,7 @@ def _max_pool(e: Emitter, op: "Op", x: List[str]) -> str:
 def _average_pool(e: Emitter, op: "Op", x: List[str]) -> str:
     names = ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides")
     given = _given(op, *names)
-    # onnxruntime 1.19 fuses a Pad before the pool into its pads; they count, as the Pad's zeros did.
+    # onnxruntime 1.19 fuses a Pad before the pool into its pads, whose zeros count.
     padded = any(given.get("pads") or ()) or given.get("ceil_mode")
     padded = padded or given.get("auto_pad", "NOTSET") != "NOTSET"
     return e("AveragePool", x[0], count_include_pad=None if padded else 1, **given)
