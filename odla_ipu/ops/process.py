@@ -253,7 +253,8 @@ class Pad(Op):
         return ValueType(self.input.element_type, dims)
 
     def fold(self, x: np.ndarray) -> np.ndarray:
-        return np.pad(x, list(zip(self.padding_front, self.padding_back)))
+        sides = np.array([self.padding_front, self.padding_back], np.int64)
+        return np.pad(x, sides.T)
 
     def lower(self, b: Any) -> Any:
         kind = self.input.element_type

@@ -26,7 +26,8 @@ def emit_resize(
     shape, result = op.operand(0).shape, op.result.shape
     collapses = coordinates == "align_corners" and any(dim == 1 for dim in result)
     images = len(shape) == 4 and scales[0] == scales[1] == 1
-    if not collapses and (mode == "nearest" or images):
+    native = op.operand(0).dtype != np.uint32 if mode == "nearest" else images
+    if not collapses and native:
         return e(
             "Resize",
             name,
