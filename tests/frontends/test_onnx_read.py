@@ -417,18 +417,18 @@ def test_initializers_with_and_without_raw_data(dtype):
 
 
 def test_ten_thousand_nodes_take_linear_time():
-    """Deep chains: no recursion, and twice the nodes take about twice the time."""
+    """Deep chains: no recursion; four times the nodes take far less than 16 times the time."""
 
     def seconds(count):
         model = build(relu_chain(count), {"x": X})
         best = np.inf
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             assert len(read(model).nodes) == count
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
-    assert seconds(10000) < 6 * seconds(2500) + 0.05
+    assert seconds(10000) < 8 * seconds(2500) + 0.1
 
 
 def test_chain_runs(device):
