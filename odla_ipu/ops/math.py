@@ -894,16 +894,25 @@ class _MatrixProduct(Op, declare=False):
         wide = np.float32 if left.dtype == np.float16 else left.dtype
         return np.matmul(left.astype(wide), right.astype(wide))
 
+    def wide(self) -> ElementType:
+        """The type that PopART computes the product in."""
+        kind = self.A.element_type
+        return kind if kind in _ARITHMETIC else ElementType.INT32
+
+    def widened(self, b: Any, x: Any) -> Any:
+        return x if self.wide() is self.A.element_type else b.cast(x, self.wide())
+
+    def narrowed(self, b: Any, x: Any) -> Any:
+        kind = self.A.element_type
+        return x if self.wide() is kind else b.cast(x, kind)
+
     def lower_product(self, b: Any) -> Any:
+        """The product in the wide type."""
         if self.A.type.elements == 0:  # an inner size of zero: a sum of nothing
-            return b.constant(np.zeros(self.product_type().dims, self.A.element_type.dtype))
+            return b.constant(np.zeros(self.product_type().dims, self.wide().dtype))
         left = _transpose_last(b, self.A, self.A.rank, self.A_transpose)
         right = _transpose_last(b, self.B, self.B.rank, self.B_transpose)
-        kind = self.A.element_type
-        if kind in _ARITHMETIC:
-            return b.onnx.matmul([left, right])
-        wide = [b.cast(operand, ElementType.INT32) for operand in (left, right)]
-        return b.cast(b.onnx.matmul(wide), kind)
+        return b.onnx.matmul([self.widened(b, left), self.widened(b, right)])
 
     A: Any
     B: Any
@@ -928,11 +937,14 @@ class BatchMatMul(_MatrixProduct):
         return self.fold_product(a, b)
 
     def lower(self, b: Any) -> Any:
-        return self.lower_product(b)
+        return self.narrowed(b, self.lower_product(b))
 
 
 class Gemm(_MatrixProduct):
-    """alpha op(A) op(B) + beta C over the last two axes; leading axes and C broadcast."""
+    """alpha op(A) op(B) + beta C over the last two axes; leading axes and C broadcast.
+
+    For integers alpha and beta must be whole numbers.
+    """
 
     A = tensor(NUMERIC)
     A_transpose = flag(False)
@@ -945,6 +957,11 @@ class Gemm(_MatrixProduct):
 
     def infer(self) -> ValueType:
         kind = self.product_type()
+        if not kind.element_type.is_float and not (self.alpha % 1 == self.beta % 1 == 0):
+            raise self.error(
+                f"alpha is {self.alpha}, beta is {self.beta}; accepted for "
+                f"{kind.element_type.name}: whole numbers; cast the operands to FLOAT32"
+            )
         if self.C is not None:
             if self.C.element_type is not kind.element_type:
                 raise UnsupportedType(
@@ -966,8 +983,8 @@ class Gemm(_MatrixProduct):
         return x if factor == 1 else x * x.dtype.type(factor)
 
     def lower(self, b: Any) -> Any:
-        kind = self.A.element_type
-        if kind.is_float and self.A.rank == self.B.rank == 2 and self.C is not None:
+        is_plain = self.A.rank == self.B.rank == 2 and self.A.type.elements
+        if self.A.element_type.is_float and is_plain and self.C is not None:
             return b.onnx.gemm(
                 [self.A, self.B, self.C],
                 alpha=self.alpha,
@@ -977,10 +994,9 @@ class Gemm(_MatrixProduct):
             )
         product = self._scaled(b, self.lower_product(b), self.alpha)
         if self.C is None or self.beta == 0:
-            return product
-        return b.onnx.add([product, self._scaled(b, self.C, self.beta)])
+            return self.narrowed(b, product)
+        added = self._scaled(b, self.widened(b, self.C), self.beta)
+        return self.narrowed(b, b.onnx.add([product, added]))
 
     def _scaled(self, b: Any, x: Any, factor: float) -> Any:
-        if factor == 1:
-            return x
-        return b.onnx.mul([x, b.scalar(factor, self.A.element_type)])
+        return x if factor == 1 else b.onnx.mul([x, b.scalar(factor, self.wide())])
