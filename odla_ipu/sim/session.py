@@ -5,6 +5,7 @@ device, must take turns.
 """
 
 import hashlib
+import json
 import logging
 import time
 import weakref
@@ -35,7 +36,7 @@ from .settings import check_engine_options, float16_rounding
 from .stepio import IStepIO, PyStepIO, PyWeightsIO
 from .streams import Steps, Streams, anchor_arrays
 from .tensorinfo import _TensorInfoCore
-from .weights import HostWeights, updated_model
+from .weights import HostWeights, moved_model, updated_model
 
 _log = logging.getLogger("popart")
 
@@ -56,12 +57,8 @@ def _require(function: str, name: str, value: Any, *accepted: type) -> None:
         )
 
 
-class InferenceSession:
-    """A model for inference.
-
-    The constructor does all checking; the engine is built by ``prepareDevice``.  Raises
-    popart_exception for a model, data flow or options that PopART refuses.
-    """
+class _Session:
+    """What the sessions have in common."""
 
     def __init__(
         self,
@@ -71,7 +68,7 @@ class InferenceSession:
         inputShapeInfo: InputShapeInfo = _NO_SHAPES,
         patterns: Optional[Patterns] = None,
         userOptions: SessionOptions = _DEFAULT_OPTIONS,
-        name: str = "inference",
+        name: str = "session",
     ) -> None:
         kind = type(self).__name__
         _require(kind, "fnModel", fnModel, bytes, str)
@@ -213,10 +210,6 @@ class InferenceSession:
             raise popart_exception(f"No tensor {id} in the graph of this session")
         return _TensorInfoCore(DataType[tensor.info.dtype], list(tensor.shape))
 
-    def getAllTensorIds(self) -> Set[str]:
-        """Ids of the tensors that pruning left."""
-        return {id for id, tensor in self._graph.tensors.items() if tensor.used}
-
     def initAnchorArrays(self) -> Dict[str, np.ndarray]:
         """Uninitialised arrays for all anchors, of the shapes that a step writes."""
         return anchor_arrays(self._graph.tensors, self._data_flow.anchors(), self._steps)
@@ -276,10 +269,6 @@ class InferenceSession:
         # than to run the engine once.
         self._whole = False
 
-    def setEngineIsLoaded(self, isLoaded: bool) -> None:
-        """Tell the session whether its engine is on the device."""
-        self._device._loaded_session = self._reference if isLoaded else None
-
     # Running.
 
     def run(
@@ -334,8 +323,6 @@ class InferenceSession:
         for state in self._translation.states:
             self._weights.store(state.tensor, self._engine.read_state(state.tensor))
 
-    copyDeviceWeightsToHost = weightsToHost
-
     def readWeights(self, weightsIo: PyWeightsIO) -> None:
         """Fill the arrays from the host's buffers.
 
@@ -386,15 +373,6 @@ class InferenceSession:
         self.weightsToHost()
         with open(fn, "wb") as file:
             file.write(updated_model(self._model, self._weights))
-
-    def areHostWeightsInSync(self) -> bool:
-        return not self._weights.changed
-
-    def markHostWeightsInSync(self) -> None:
-        self._weights.changed = False
-
-    def markHostWeightsOutOfSync(self) -> None:
-        self._weights.changed = True
 
     # Randomness.
 
@@ -507,6 +485,19 @@ class InferenceSession:
             "anchors": [_described(port) for port in self._translation.outputs],
         }
 
+    def updateExternallySavedTensorLocations(self, fromLocation: str, toLocation: str) -> None:
+        """Look for the external data of one file in another one."""
+        self._model = moved_model(self._model, fromLocation, toLocation)
+
+    # Inside.
+
+    def getIr(self) -> Any:
+        raise popart_exception("The stand-in has no popart.Ir object: its graph is its own")
+
+    def _serializeIr(self, format: Any) -> str:
+        """Names, types and tensors of the ops as JSON."""
+        return json.dumps([_serialized(op) for op in self._graph.ops])
+
     # Reports.
 
     def getSummaryReport(self, resetProfile: bool = True) -> str:
@@ -539,6 +530,17 @@ class InferenceSession:
         )
 
 
+def _serialized(op: ir.Op) -> Dict[str, Any]:
+    return {
+        "type": op.type,
+        "domain": op.domain or "ai.onnx",
+        "version": op.version,
+        "name": op.name,
+        "inputs": [tensor.id if tensor else "" for tensor in op.inputs],
+        "outputs": [repr(tensor) if tensor else "" for tensor in op.outputs],
+    }
+
+
 def _described(port: Any) -> Tuple[str, str, List[int]]:
     return port.tensor, str(port.dtype), list(port.shape)
 
@@ -553,7 +555,63 @@ def _input_shapes(infos: InputShapeInfo) -> Any:
     return shapes
 
 
-class TrainingSession:
+class InferenceSession(_Session):
+    """A model for inference.
+
+    The constructor does all checking; the engine is built by ``prepareDevice``.  Raises
+    popart_exception for a model, data flow or options that PopART refuses.
+    """
+
+    def __init__(
+        self,
+        fnModel: Union[bytes, str],
+        dataFlow: DataFlow,
+        deviceInfo: DeviceInfo,
+        inputShapeInfo: InputShapeInfo = _NO_SHAPES,
+        patterns: Optional[Patterns] = None,
+        userOptions: SessionOptions = _DEFAULT_OPTIONS,
+        name: str = "inference",
+    ) -> None:
+        super().__init__(fnModel, dataFlow, deviceInfo, inputShapeInfo, patterns, userOptions, name)
+
+    @classmethod
+    def fromIr(cls, ir: Any, deviceInfo: DeviceInfo, name: str = "fromIr") -> "InferenceSession":
+        raise popart_exception(
+            "The stand-in makes no session of a popart.Ir: it takes a model of popart.Builder"
+        )
+
+    def _setDeviceInfo(self, deviceInfo: DeviceInfo) -> None:
+        """Use another device; ``prepareDevice`` must follow."""
+        _require("_setDeviceInfo", "deviceInfo", deviceInfo, DeviceInfo)
+        self._device = deviceInfo
+        self._engine = None
+        self._whole = False
+
+    def getAllTensorIds(self) -> Set[str]:
+        """Ids of the tensors that pruning left."""
+        return {id for id, tensor in self._graph.tensors.items() if tensor.used}
+
+    def setEngineIsLoaded(self, isLoaded: bool) -> None:
+        """Tell the session whether its engine is on the device."""
+        self._device._loaded_session = self._reference if isLoaded else None
+
+    def copyDeviceWeightsToHost(self) -> None:
+        self.weightsToHost()
+
+    def checkInplacingAmbiguity(self) -> None:
+        """Nothing is computed in place here, so there is no ambiguity."""
+
+    def areHostWeightsInSync(self) -> bool:
+        return not self._weights.changed
+
+    def markHostWeightsInSync(self) -> None:
+        self._weights.changed = False
+
+    def markHostWeightsOutOfSync(self) -> None:
+        self._weights.changed = True
+
+
+class TrainingSession(_Session):
     """The arguments of PopART's training session; the stand-in refuses to train."""
 
     def __init__(
@@ -576,3 +634,21 @@ class TrainingSession:
             f"The stand-in for PopART does not train (session {name!r}, loss {loss!r}): use an "
             "InferenceSession, or PopART of the Poplar SDK"
         )
+
+    def updateOptimizerFromHost(self, optimizer: Any) -> None:
+        raise self._untrained()
+
+    def getTensorIds(self) -> Set[str]:
+        raise self._untrained()
+
+    def broadcastWeights(self, rootRank: int = 0) -> None:
+        raise self._untrained()
+
+    def connectStreamToCallback(self, *args: Any) -> None:
+        raise self._untrained()
+
+    def updateEngineCache(self) -> None:
+        raise self._untrained()
+
+    def _untrained(self) -> Exception:
+        return popart_exception("The stand-in for PopART does not train")

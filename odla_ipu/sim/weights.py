@@ -1,5 +1,6 @@
 """The host's copy of a session's weights."""
 
+import os
 from typing import Any, Dict, List, Union
 
 import numpy as np
@@ -96,10 +97,19 @@ def updated_model(model: Union[bytes, str], weights: HostWeights) -> bytes:
 
 
 def _rewrite(initializer: Any, folder: str, array: np.ndarray) -> None:
-    import os
-
     entries = {entry.key: entry.value for entry in initializer.external_data}
     path = os.path.join(folder, entries["location"])
     with open(path, "r+b") as file:
         file.seek(int(entries.get("offset", 0)))
         file.write(array.tobytes())
+
+
+def moved_model(model: Union[bytes, str], source: str, target: str) -> bytes:
+    """The serialized model with external data of the file ``source`` taken from ``target``."""
+    proto, folder = ir.read_model(model)
+    for initializer in proto.graph.initializer:
+        for entry in initializer.external_data:
+            if entry.key == "location":
+                found = target if entry.value == source else entry.value
+                entry.value = os.path.join(folder, found)
+    return proto.SerializeToString()

@@ -274,6 +274,19 @@ def test_threads(monkeypatch):
         _session()
 
 
+def test_moved_external_weights(tmp_path):
+    builder, y = _model()
+    old, new = str(tmp_path / "old.bin"), str(tmp_path / "new.bin")
+    builder.saveInitializersExternally(["w"], old)
+    session, y = _session(model=builder.getModelProto(), constantWeights=False)
+    (tmp_path / "new.bin").write_bytes((tmp_path / "old.bin").read_bytes())
+    session.updateExternallySavedTensorLocations(old, new)
+    session.writeWeights(popart.PyWeightsIO({"w": np.array([9, 10], np.float32)}))
+    session.modelToHost(str(tmp_path / "model.onnx"))
+    assert np.fromfile(new, np.float32).tolist() == [9, 10]
+    assert np.fromfile(old, np.float32).tolist() == [3, 4]
+
+
 def test_training_is_refused():
     builder, y = _model()
     with pytest.raises(popart.popart_exception, match="does not train"):

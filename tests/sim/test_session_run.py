@@ -127,7 +127,7 @@ def test_names_of_arrays():
 
 
 def test_input_that_was_pruned_only_warns(caplog):
-    session, ids, outputs = session_of(_double, {"x": X, "unused": X})
+    session, ids, _ = session_of(_double, {"x": X, "unused": X})
     step = popart.PyStepIO(dict.fromkeys(ids, X), session.initAnchorArrays())
     with caplog.at_level(logging.WARNING, "popart"):
         session.run(step)
@@ -135,7 +135,7 @@ def test_input_that_was_pruned_only_warns(caplog):
 
 
 def test_types_are_not_converted():
-    session, ids, outputs = session_of(_double, {"x": X})
+    session, ids, _ = session_of(_double, {"x": X})
     step = popart.PyStepIO({ids[0]: X.astype(np.float64)}, session.initAnchorArrays())
     with pytest.raises(popart.popart_runtime_error, match="Type discrepancy for tensor"):
         session.run(step)
@@ -197,7 +197,7 @@ def test_callbacks():
 
 
 def test_callback_without_data():
-    session, ids, outputs = session_of(_double, {"x": X})
+    session, _, _ = session_of(_double, {"x": X})
     step = popart.PyStepIOCallback(
         lambda name, prefetch: None, lambda name: None, lambda name: X, lambda name: None
     )
