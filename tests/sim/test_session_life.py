@@ -278,7 +278,7 @@ def test_moved_external_weights(tmp_path):
     builder, y = _model()
     old, new = str(tmp_path / "old.bin"), str(tmp_path / "new.bin")
     builder.saveInitializersExternally(["w"], old)
-    session, y = _session(model=builder.getModelProto(), constantWeights=False)
+    session, _ = _session(model=builder.getModelProto(), constantWeights=False)
     (tmp_path / "new.bin").write_bytes((tmp_path / "old.bin").read_bytes())
     session.updateExternallySavedTensorLocations(old, new)
     session.writeWeights(popart.PyWeightsIO({"w": np.array([9, 10], np.float32)}))
