@@ -1,19 +1,20 @@
 """Another batch size for a graph that was made for one."""
 
-from typing import Any, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from ..errors import InvalidParameter
 from ..graph import Carried, Graph, Node, Value, rewrite
-from ..ops.process import Reshape
-from ..types import Dim, ValueType, known
+from ..ops.process import Broadcast, ExpandDims, Reshape, Resize, Slice
+from ..types import Dim, Shape, ValueType, known
 
 
 def with_batch(graph: Graph, batch: int) -> Graph:
     """The graph with the first dimension of its arguments replaced by ``batch``.
 
     The batch is the first dimension that all arguments of rank >= 1 share, or any open one.
-    Reshape ops whose operand and target both start with the old batch follow.  Raises
-    InvalidParameter when the arguments have no common batch or ``batch`` is not positive.
+    Parameters of ops whose operand and result both start with the old batch follow: targets of
+    Reshape, Resize and broadcasts, ends of slices.  Raises InvalidParameter when the arguments
+    have no common batch or ``batch`` is not positive.
     """
     if batch < 1:
         raise InvalidParameter(f"batch is {batch}; accepted: 1 and more")
@@ -32,12 +33,24 @@ def with_batch(graph: Graph, batch: int) -> Graph:
         return ValueType(argument.element_type, shape)
 
     def rule(new: Graph, node: Node, values: Carried) -> Optional[Sequence[Value]]:
-        if not isinstance(node, Reshape) or old is None:
+        if old is None or not node.operands():
             return None
-        target, before = node.outputs[0].shape, node.input.shape
-        if target[:1] != (old,) or before[:1] != (old,) or values[node.input].shape[0] != batch:
+        first = node.operands()[0]
+        before, after = first.shape[:1], node.outputs[0].shape
+        if not before == after[:1] == (old,) or values[first].shape[:1] != (batch,):
             return None
-        changes: Any = {"output_dims": (batch, *target[1:])}
-        return node.copy_to(new, values, **changes)
+        changes = _following(node, (batch, *after[1:]))
+        return node.copy_to(new, values, **changes) if changes else None  # type: ignore[call-arg]
 
     return rewrite(graph, rule, argument_type=batched)
+
+
+def _following(node: Node, result: Shape) -> Dict[str, Any]:
+    """The parameters that must change for ``node`` to have a result of shape ``result``."""
+    if isinstance(node, (Reshape, Resize, ExpandDims)):
+        return {"output_dims": result}
+    if isinstance(node, Broadcast):
+        return {"output_shape": result}
+    if isinstance(node, Slice) and node.stride[0] == 1:
+        return {"end": (result[0], *node.end[1:])}
+    return {}
