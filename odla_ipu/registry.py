@@ -175,6 +175,16 @@ class BoolField(Field):
         raise self.reject(node, given, "True or False")
 
 
+class TextField(Field):
+    def __init__(self, default: Any):
+        super().__init__("char *", default)
+
+    def convert(self, node: "Op", given: Any) -> str:
+        if isinstance(given, str):
+            return given
+        raise self.reject(node, given, "a str")
+
+
 class EnumField(Field):
     def __init__(self, kind: Type[enum.IntEnum], default: Any, ctype: str):
         super().__init__(ctype, default)
@@ -320,6 +330,11 @@ def f32(default: Any = REQUIRED) -> Any:
 def flag(default: Any = REQUIRED) -> Any:
     """``odla_bool``."""
     return BoolField("bool", default)
+
+
+def text(default: Any = REQUIRED) -> Any:
+    """``const char *``, a NUL-terminated string."""
+    return TextField(default)
 
 
 def choice(kind: Type[enum.IntEnum], default: Any, ctype: str) -> Any:

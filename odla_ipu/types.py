@@ -192,6 +192,22 @@ class ResizeCoordinateMode(enum.IntEnum):
     ALIGN_CORNERS = 3
 
 
+class ReductionMode(enum.IntEnum):
+    """``odla_reduction_mode``: of a loss over the elements of a batch."""
+
+    NONE = 0
+    MEAN = 1
+    SUM = 2
+
+
+class TfIdfMode(enum.IntEnum):
+    """``odla_tf_idf_mode``: counts, weights of what is present, or counts times weights."""
+
+    TF = 0
+    IDF = 1
+    TFIDF = 2
+
+
 class FillMethod(enum.IntEnum):
     """``odla_fill_method``."""
 

@@ -28,6 +28,7 @@ from ..types import (
     INTEGERS,
     NUMERIC,
     SIGNED,
+    UNSIGNED,
     ElementType,
     Shape,
     Types,
@@ -39,7 +40,7 @@ from ..types import (
 from .common import axis_of, axis_or_none, in_range, shape_without
 
 _BOOL = ElementType.BOOL
-_ARITHMETIC: Types = FLOATS | {
+ARITHMETIC: Types = FLOATS | {
     ElementType.INT32,
     ElementType.UINT32,
     ElementType.INT64,
@@ -339,7 +340,7 @@ class _Arithmetic(_Binary, declare=False):
 
     def lower(self, b: Any) -> Any:
         kind = self.lhs.element_type
-        if kind in _ARITHMETIC:
+        if kind in ARITHMETIC:
             return self.compute(b, self.lhs, self.rhs)
         wide = [b.cast(operand, ElementType.INT32) for operand in (self.lhs, self.rhs)]
         return b.cast(self.compute(b, *wide), kind)
@@ -392,6 +393,50 @@ class Mod(_Arithmetic):
         if self.fmod:
             return b.graphcore.fmod([lhs, rhs])
         return b.graphcore.remainder([lhs, rhs])
+
+
+class Shift(Op):
+    """input shifted by ``shift_amount`` bits, zeros coming in; 0 from the type's width on.
+
+    64-bit integers are 32 bits wide on the device.
+    """
+
+    elementwise = True
+    input = tensor(UNSIGNED)
+    shift_amount = tensor(UNSIGNED)
+    is_left_shift = flag()
+
+    def infer(self) -> ValueType:
+        kind = self.input.element_type
+        if self.shift_amount.element_type is not kind:
+            raise UnsupportedType(
+                f"{self.where}: input is {kind.name}, shift_amount is "
+                f"{self.shift_amount.element_type.name}; cast one of them to the other's type"
+            )
+        return ValueType(kind, broadcast([self.input.shape, self.shift_amount.shape], self.where))
+
+    def fold(self, x: np.ndarray, amount: np.ndarray) -> np.ndarray:
+        width = 8 * x.dtype.itemsize
+        held = np.minimum(amount, np.array(width - 1, x.dtype))
+        shifted = np.left_shift(x, held) if self.is_left_shift else np.right_shift(x, held)
+        return np.where(amount < width, shifted, np.zeros_like(shifted))
+
+    def lower(self, b: Any) -> Any:
+        # PopART has no shifts: multiply or divide by powers of two, looked up.
+        kind = self.input.element_type
+        width = 8 * kind.dtype.itemsize
+        wide = kind if kind in ARITHMETIC else ElementType.INT32
+        x, amount = (
+            operand if wide is kind else b.cast(operand, wide)
+            for operand in (self.input, self.shift_amount)
+        )
+        fits = b.onnx.less([amount, b.scalar(width, wide)])
+        held = b.onnx.where([fits, amount, b.scalar(0, wide)])
+        powers = b.constant([2**bit for bit in range(width)], wide.dtype)
+        power = b.onnx.gather([powers, b.cast(held, ElementType.INT32)], axis=0)
+        shifted = b.binary("mul" if self.is_left_shift else "div", x, power)
+        y = b.onnx.where([fits, shifted, b.scalar(0, wide)])
+        return y if wide is kind else b.cast(y, kind)
 
 
 class SquaredDifference(_Arithmetic):
@@ -627,7 +672,7 @@ class _Reduce(Op, declare=False):
 
     def lower(self, b: Any) -> Any:
         kind, dims = self.input.element_type, self.input.dims
-        wide = kind if kind in _ARITHMETIC else ElementType.INT32
+        wide = kind if kind in ARITHMETIC else ElementType.INT32
         x = self.input if wide is kind else b.cast(self.input, wide)
         axes = self.reduced
         if not axes:  # PopART would reduce all: reduce an axis of size 1 that is put at the end
@@ -833,7 +878,7 @@ class CumSum(Op):
 
     def lower(self, b: Any) -> Any:
         kind = self.input.element_type
-        wide = kind if kind in _ARITHMETIC else ElementType.INT32
+        wide = kind if kind in ARITHMETIC else ElementType.INT32
         x = self.input if wide is kind else b.cast(self.input, wide)
         axis = axis_of(self, int(self.axis.data.reshape(-1)[0]), self.input.rank)
         total = b.onnx.cumsum(
@@ -897,7 +942,7 @@ class _MatrixProduct(Op, declare=False):
     def wide(self) -> ElementType:
         """The type that PopART computes the product in."""
         kind = self.A.element_type
-        return kind if kind in _ARITHMETIC else ElementType.INT32
+        return kind if kind in ARITHMETIC else ElementType.INT32
 
     def widened(self, b: Any, x: Any) -> Any:
         return x if self.wide() is self.A.element_type else b.cast(x, self.wide())

@@ -251,3 +251,14 @@ def _product(a, b, a_transpose, b_transpose):
         if (a.ndim == 1)
         else result
     )
+
+
+def shift(x, amount, is_left_shift):
+    width = 8 * x.dtype.itemsize
+    mask = 2**width - 1
+
+    def one(number, bits):
+        moved = int(number) << int(bits) if is_left_shift else int(number) >> int(bits)
+        return moved & mask
+
+    return np.vectorize(one, otypes=[x.dtype])(x, amount)

@@ -351,3 +351,25 @@ SAMPLES += [
     )
     for kind in _INTEGERS
 ]
+
+# Shifts.
+
+_high = {"uint8": 0xA5, "uint16": 0xBEEF, "uint32": 0x9ABCDEF1, "uint64": 0x1234567}
+SAMPLES += [
+    Sample(
+        "shift",
+        (np.array([[1], [0], [high]], kind), np.array([0, 1, 5, 7, width - 1, width, 200], kind)),
+        {"is_left_shift": is_left_shift},
+        constants,
+        name=f"{kind}-{'left' if is_left_shift else 'right'}-{len(constants)}",
+    )
+    for kind, high in _high.items()
+    for width in [min(8 * np.dtype(kind).itemsize, 32)]
+    for is_left_shift in ((False,) if kind == "uint64" else (False, True))
+    for constants in ((), (1,), (0, 1))
+]
+SAMPLES += [
+    Sample("shift", (np.uint64([1, 0x1234]), np.uint64([7, 3])), {"is_left_shift": True}),
+    Sample("shift", (np.uint32(80), np.uint32(3)), {"is_left_shift": False}),
+    Sample("shift", (np.zeros((2, 0), "uint8"), np.uint8([1])), {"is_left_shift": True}),
+]
