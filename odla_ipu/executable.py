@@ -18,6 +18,7 @@ from .device import Device, open_device, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
 from .graph import Graph
 from .lowering import Lowering, lower
+from .memory import release_pages
 from .passes import device_type, prepare
 from .passes.precision import convert
 from .types import ElementType, ValueType, element_type
@@ -59,6 +60,7 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
     folder = tempfile.mkdtemp(prefix="odla_ipu-")
     try:
         program = _program(graph, precision, opened.popart, os.path.join(folder, "weights"))
+        release_pages(one.data for one in graph.constants() if one.data is not None)
         return Executable(program, opened, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

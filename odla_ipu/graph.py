@@ -187,6 +187,14 @@ class Graph:
         used.reverse()
         return used
 
+    def constants(self) -> List[Value]:
+        """The constants that nodes read or outputs are, each once."""
+        found: Dict[Value, None] = {}
+        for node in self.nodes:
+            found.update((one, None) for one in node.operands() if one.data is not None)
+        found.update((one.value, None) for one in self.outputs if one.value.data is not None)
+        return list(found)
+
     def consumers(self) -> Dict[Value, int]:
         """How often each value is read, as operand or as output."""
         counts: Dict[Value, int] = {}

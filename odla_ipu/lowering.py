@@ -61,6 +61,7 @@ class Lowering:
     def initializer(self, array: Any, name: str) -> Tensor:
         """An initialised tensor, such as a weight that a rule has rearranged."""
         data = np.ascontiguousarray(array).reshape(np.shape(array))
+        data.flags.writeable = False  # a view or a new array; says that it need not be copied
         tensor = self.builder.addInitializedInputTensor(data, debugContext=name)
         self.initializers[tensor] = data.nbytes
         return tensor

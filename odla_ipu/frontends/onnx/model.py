@@ -1,7 +1,7 @@
 """An ONNX file as plain records: the only module that touches protobuf messages.
 
-The message is given up as soon as the records exist.  Weights in ``raw_data`` are taken over as
-they are, weights in external files are mapped, not read.
+The message is given up as soon as the records exist.  Weights, in the file or in external ones, are
+mapped, not read; small ones are taken over as they are.
 """
 
 import mmap
@@ -15,6 +15,10 @@ from onnx import numpy_helper
 
 from ...errors import BadFile, FileMissing, UnsupportedType
 from ...types import UNKNOWN, ElementType, Shape, product
+from .wire import without_weights
+
+MAPPED_WEIGHTS = 4096
+"""From this many bytes on, a weight stays in its file."""
 
 OLDEST_OPSET, NEWEST_OPSET = 7, 28
 """Opsets of the default domain that the converters know."""
@@ -112,12 +116,15 @@ def parse(source: Union[str, "os.PathLike[str]", bytes]) -> Model:
     if path.stat().st_size == 0:
         raise BadFile(f"'{path}' is empty; write or copy the model again")
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        view = memoryview(data)
-        try:
-            message = _message(view, f"'{path}'")
-        finally:
-            view.release()
+        message = _mapped_message(data, path)
     return _records(message, path.stem, path)
+
+
+def _mapped_message(data: mmap.mmap, path: Path) -> onnx.ModelProto:
+    """The message in a file, its large weights as references to that file."""
+    with memoryview(data) as view:
+        slim = without_weights(view, path.name, MAPPED_WEIGHTS)
+        return _message(view if slim is None else slim, f"'{path}'")
 
 
 def _message(data: Any, what: str) -> onnx.ModelProto:
