@@ -7,7 +7,6 @@ and a model that PopART would refuse is refused with ``popart_exception``.
 
 import importlib
 import logging
-import mmap
 import os
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
 
@@ -16,6 +15,7 @@ import numpy as np
 from . import folding
 from .checks import check
 from .exceptions import popart_exception
+from .mapping import map_array
 from .nodes import Info, Node
 from .operators import implemented_versions, lookup
 from .shapes import infer
@@ -288,27 +288,7 @@ def initializer_data(proto: Any, folder: str) -> np.ndarray:
         return onnx.numpy_helper.to_array(proto)
     entries = {entry.key: entry.value for entry in proto.external_data}
     path = os.path.join(folder, entries["location"])
-    offset = int(entries.get("offset", 0))
-    length = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if length == 0:
-        return np.zeros(shape, dtype)
-    try:
-        if offset + length > os.path.getsize(path):
-            raise popart_exception(
-                f"The data of initializer {proto.name} end beyond the end of {path!r}"
-            )
-        with open(path, "rb") as file:
-            start = offset - offset % mmap.ALLOCATIONGRANULARITY
-            pages = mmap.mmap(
-                file.fileno(), length + offset - start, offset=start, access=mmap.ACCESS_READ
-            )
-    except OSError as error:
-        raise popart_exception(
-            f"Cannot read the data of initializer {proto.name} from {path!r}: {error.strerror}"
-        ) from None
-    return np.frombuffer(
-        pages, dtype, count=length // dtype.itemsize, offset=offset - start
-    ).reshape(shape)
+    return map_array(proto.name, path, int(entries.get("offset", 0)), dtype, shape)
 
 
 def _device_type(name: str, tensor: str) -> np.dtype:

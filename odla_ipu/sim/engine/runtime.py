@@ -1,6 +1,5 @@
 """A translation loaded into onnxruntime: buffers are bound once, a run only swaps pointers."""
 
-import mmap
 import os
 import re
 from typing import Any, Dict, List, Optional
@@ -8,6 +7,7 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 
 from ..exceptions import popart_exception, popart_internal_exception, popart_runtime_error
+from ..mapping import release_pages
 from .translation import Port, Translation
 
 THREADS_VARIABLE = "ODLA_IPU_SIM_THREADS"
@@ -67,6 +67,10 @@ class Engine:
             ]
             self._kept += values
             options.add_external_initializers(names, values)
+        if translation.folder:
+            options.add_session_config_entry(
+                "session.model_external_initializers_file_folder_path", translation.folder
+            )
         try:
             session = onnxruntime.InferenceSession(
                 translation.model, options, providers=["CPUExecutionProvider"]
@@ -74,7 +78,7 @@ class Engine:
         except Exception as error:
             raise _internal("load the model", error, translation) from error
         for array in translation.references.values():
-            _release_pages(array)
+            release_pages(array)
         self._session = session
         self._native = session._sess
         self._binding = session.io_binding()._iobinding
@@ -144,16 +148,6 @@ class Engine:
 
     def read_state(self, tensor: str) -> np.ndarray:
         return self._buffers[tensor]
-
-
-def _release_pages(array: np.ndarray) -> None:
-    """Give back the memory of a mapped file: onnxruntime has packed what it computes with, and what
-    it still reads comes back from the file."""
-    base: Any = array
-    while isinstance(base, (np.ndarray, memoryview)):
-        base = base.base if isinstance(base, np.ndarray) else base.obj
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """A typed graph becomes the internal ONNX model: :func:`translate`."""
 
+import os
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from ..exceptions import popart_exception, popart_internal_exception
 from ..ir import Graph, Op, Tensor
 from . import control, elementwise, nn, rand, recurrent, reductions, shaping
+from ..mapping import Place, place_of
 from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, RULES, Emitter, Rounding, compute_type
 
 FAMILIES = (control, elementwise, nn, rand, recurrent, reductions, shaping)
@@ -57,13 +59,14 @@ class Watch(NamedTuple):
 class Translation(NamedTuple):
     """The model, and what to bind to it.
 
-    ``model`` is a serialized ModelProto, ``references`` the large initializers by name; they are
-    views of the graph's own data wherever the type is the same.  ``random`` are inputs that are
+    ``model`` is a serialized ModelProto.  Large initializers lie in files of ``folder``, or are
+    ``references`` by name to the graph's own data.  ``random`` are inputs that are
     drawn before each run.  ``flag`` is NaN after a run in which a float result was not finite.
     """
 
     model: bytes
     references: Dict[str, np.ndarray]
+    folder: str
     inputs: List[Port]
     outputs: List[Port]
     states: List[State]
@@ -117,9 +120,12 @@ class _Translator:
         flag = self._flag() if self._settings.check_floats else None
         leaving = outputs + [state.output for state in states] + [w.port for w in watches]
         self._entries += [draw.port for draw in e.draws]
-        model = _model(e, self._entries, leaving + ([flag] if flag else []))
+        places = _places(e.references)
+        model = _model(e, places, self._entries, leaving + ([flag] if flag else []))
+        references = {name: a for name, a in e.references.items() if name not in places}
+        folder = os.path.dirname(next(iter(places.values())).path) if places else ""
         return Translation(
-            model, e.references, self._inputs, outputs, states, list(e.draws), watches, flag
+            model, references, folder, self._inputs, outputs, states, list(e.draws), watches, flag
         )
 
     def _written(self) -> Dict[str, Tensor]:
@@ -163,7 +169,7 @@ class _Translator:
         return Port("", total, np.dtype(np.float32), ())
 
 
-def _model(e: Emitter, inputs: List[Port], outputs: List[Port]) -> bytes:
+def _model(e: Emitter, places: Dict[str, Place], inputs: List[Port], outputs: List[Port]) -> bytes:
     import onnx
 
     model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="odla_ipu.sim")
@@ -176,8 +182,23 @@ def _model(e: Emitter, inputs: List[Port], outputs: List[Port]) -> bytes:
     for name, array in e.inline:
         graph.initializer.append(onnx.numpy_helper.from_array(array, name))
     for name, array in e.references.items():
-        graph.initializer.append(_declared(name, array))
+        graph.initializer.append(_declared(name, array, places.get(name)))
     return model.SerializeToString()
+
+
+def _places(references: Dict[str, np.ndarray]) -> Dict[str, Place]:
+    """Where the references are that lie in files of one folder: onnxruntime maps these itself, and
+    unmaps what it has packed or folded while it loads."""
+    places: Dict[str, Place] = {}
+    folder = None
+    for name, array in references.items():
+        place = place_of(array)
+        if place is None:
+            continue
+        folder = folder or os.path.dirname(place.path)
+        if os.path.dirname(place.path) == folder:
+            places[name] = place
+    return places
 
 
 def _value_info(port: Port) -> Any:
@@ -186,8 +207,8 @@ def _value_info(port: Port) -> Any:
     return onnx.helper.make_tensor_value_info(port.name, ELEMENT_TYPES[port.dtype], port.shape)
 
 
-def _declared(name: str, array: np.ndarray) -> Any:
-    """An initializer without its data, which is handed over by reference."""
+def _declared(name: str, array: np.ndarray, place: Optional[Place]) -> Any:
+    """An initializer whose data lie in a file, or are handed over by reference."""
     import onnx
 
     tensor = onnx.TensorProto(
@@ -196,6 +217,7 @@ def _declared(name: str, array: np.ndarray) -> Any:
         dims=array.shape,
         data_location=onnx.TensorProto.EXTERNAL,
     )
-    for key, value in (("location", "memory"), ("offset", "0"), ("length", str(array.nbytes))):
-        tensor.external_data.add(key=key, value=value)
+    location, offset = (os.path.basename(place.path), place.offset) if place else ("memory", 0)
+    for key, value in (("location", location), ("offset", offset), ("length", array.nbytes)):
+        tensor.external_data.add(key=key, value=str(value))
     return tensor
