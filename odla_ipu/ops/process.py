@@ -5,11 +5,12 @@ Header: ``ODLA/ops/odla_ops_process.h``.
 
 import math
 from fractions import Fraction
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import UnsupportedType
+from ..graph import Graph, Value
 from ..registry import (
     Op,
     choice,
@@ -958,6 +959,65 @@ class GatherND(Op):
         return linear
 
 
+NO_AXIS = 2**31 - 1
+"""The axis of Compress that stands for the flat input."""
+
+
+class Compress(Op):
+    """The slices of input along ``axis`` where the constant ``condition`` is true.
+
+    Without an axis input is flat.  What lies beyond the end of condition is left out.
+    """
+
+    input = tensor(ANY)
+    condition = tensor(BOOLS)
+    axis = i32(NO_AXIS)
+    max_output_shape = output_dims(checked=False)
+
+    def normalise(self) -> None:
+        if self.condition.rank != 1:
+            raise self.error(f"condition is {self.condition.type}; accepted: a vector")
+        if self.axis != NO_AXIS:
+            self.axis = axis_of(self, self.axis, self.input.rank)
+        indices = self._indices()
+        size = self._whole()[self._axis()]
+        if indices is not None and isinstance(size, int) and 0 <= size <= max(indices, default=-1):
+            raise self.error(
+                f"condition is true at {max(indices)}; accepted: below {size}, the size of the "
+                "axis that it selects from"
+            )
+
+    def _indices(self) -> Optional[List[int]]:
+        """What is selected; None while condition is open."""
+        _refuse_computed(self, self.condition, "condition")
+        return None if self.condition.data is None else np.flatnonzero(self.condition.data).tolist()
+
+    def _axis(self) -> int:
+        return 0 if self.axis == NO_AXIS else self.axis
+
+    def _whole(self) -> _Dims:
+        """The dimensions that are selected from."""
+        kind = self.input.type
+        if self.axis != NO_AXIS:
+            return kind.shape
+        return (kind.elements if kind.is_static else UNKNOWN,)
+
+    def infer(self) -> ValueType:
+        indices, dims = self._indices(), list(self._whole())
+        dims[self._axis()] = UNKNOWN if indices is None else len(indices)
+        return ValueType(self.input.element_type, tuple(dims))
+
+    def fold(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
+        whole = x.reshape(-1) if self.axis == NO_AXIS else x
+        return np.take(whole, np.flatnonzero(condition), self._axis())
+
+    def lower(self, b: Any) -> Any:
+        x: Any = self.input
+        if self.axis == NO_AXIS and self.input.rank != 1:
+            x = b.reshape(x, self._whole())
+        return b.onnx.gather([x, b.constant(self._indices(), np.int32)], axis=self._axis())
+
+
 class OneHot(Op):
     """``values[1]`` at position ``indices`` of a new dimension of size ``depth``, else values[0].
 
@@ -1189,6 +1249,14 @@ class ResizeDynamic(_Resize):
             else UNKNOWN
             for dim, scale in zip(self.input.shape, entries)
         )
+
+    def copy_to(
+        self, graph: Graph, values: Mapping[Value, Value], **changes: Any
+    ) -> Tuple[Value, ...]:
+        # Scales decide shapes: they are not rounded to the precision of the device.
+        if self.scales is not None and self.scales.data is not None:
+            changes["scales"] = self.scales.data
+        return super().copy_to(graph, values, **changes)
 
     def scale(self, axis: int) -> Fraction:
         if self.scales is None:
