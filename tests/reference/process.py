@@ -231,3 +231,10 @@ def _keys(distance, a=-0.75):
     if distance <= 1:
         return (a + 2) * distance**3 - (a + 3) * distance**2 + 1
     return a * (distance**3 - 5 * distance**2 + 8 * distance - 4)
+
+
+def compress(x, condition, axis=2**31 - 1):
+    if axis == 2**31 - 1:
+        x, axis = x.reshape(-1), 0
+    slices = [np.take(x, [index], axis) for index, is_taken in enumerate(condition) if is_taken]
+    return np.concatenate(slices or [np.take(x, [], axis)], axis)

@@ -434,3 +434,30 @@ SAMPLES += [
     )
     for constants in ((1, 2),)
 ]
+
+# Selection.
+
+
+def _bools(pattern):
+    return np.array([letter == "x" for letter in pattern], bool)
+
+
+SAMPLES += _every_type("compress", (2, 3), {"axis": 1}, _bools("x.x"), constants=(1,))
+SAMPLES += [
+    Sample("compress", (_numbers(*shape), _bools(pattern)), attributes, constants)
+    for shape, pattern, attributes in [
+        ((3, 4, 5), ".xx", {"axis": 0}),
+        ((3, 4, 5), "xx.x", {"axis": -2}),
+        ((3, 4, 5), "x", {"axis": 2}),
+        ((3, 4, 5), "....x", {"axis": -1}),
+        ((3, 4), "x.x.xx.", {}),
+        ((3, 4), "x.x.xx.", {"axis": 2**31 - 1}),
+        ((5,), ".x.x", {}),
+        ((3, 4), "...", {"axis": 0}),
+        ((3, 4), "", {"axis": 0}),
+        ((3, 4), "x.x...", {"axis": 0}),
+        ((3, 0), "x.x", {"axis": 0}),
+        ((), "x", {}),
+    ]
+    for constants in ((1,), (0, 1))
+]
