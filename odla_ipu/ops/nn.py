@@ -23,6 +23,7 @@ from ..registry import (
     optional_tensor,
     output_dims,
     result_type,
+    shape,
     tensor,
     u32,
     uints,
@@ -37,10 +38,12 @@ from ..types import (
     Dim,
     ElementType,
     MemoryLayout,
+    ReductionMode,
     Shape,
     Types,
     ValueType,
     broadcast,
+    format_shape,
     known,
     product,
 )
@@ -1089,3 +1092,86 @@ class TopK(Op):
         if wide is not self.output_value_type:
             values = b.cast(values, self.output_value_type)
         return values, b.cast(indices, self.output_value_index_type)
+
+
+# Losses.
+
+
+class NegativeLogLikeliHoodLoss(_ByChannel):
+    """-weight[gt] * input[n, gt, ...], for log-probabilities [N,C,S...] and labels gt [N,S...].
+
+    MEAN divides the sum by the sum of the weights (1 each without ``weight``).  Labels that are
+    ``ignored`` or outside [0, C) count nothing.  MEAN and SUM give a scalar, or [1] where
+    ``output_shape`` says so.  Computed in FLOAT32.
+    """
+
+    python = "negative_log_likelihood_loss"
+    input = tensor(FLOATS)
+    gt = tensor(INTEGERS)
+    ignored = i32(-1)
+    reduction = choice(ReductionMode, ReductionMode.MEAN, "reduction_mode")
+    weight = optional_tensor(FLOATS)
+    output_shape = shape(None)
+    input_layout = _FIRST
+
+    def normalise(self) -> None:
+        self.check_layout()
+        self.check_vector("weight", self.weight, self.channels)
+        labelled = self._labelled()
+        if self.gt.rank != len(labelled) or any(
+            known(a) and known(b) and a != b for a, b in zip(self.gt.shape, labelled)
+        ):
+            raise self.error(
+                f"gt is {self.gt.type}; accepted: {format_shape(labelled)}, input "
+                f"{self.input.type} without its channels"
+            )
+        if self.reduction is ReductionMode.NONE:
+            self.output_shape = None
+        elif self.output_shape not in (None, (), (1,)):
+            raise self.error(
+                f"output_shape is {format_shape(self.output_shape)}; accepted for "
+                f"{self.reduction.name}: [], [1]"
+            )
+
+    def _labelled(self) -> Shape:
+        return self.input.shape[:1] + self.input.shape[2:]
+
+    def infer(self) -> ValueType:
+        is_whole = self.reduction is ReductionMode.NONE
+        shape = self._labelled() if is_whole else self.output_shape or ()
+        return ValueType(self.input.element_type, shape)
+
+    def fold(self, x: np.ndarray, *others: np.ndarray) -> Optional[float]:
+        if x.size:
+            return None
+        return 0.0 if self.reduction is ReductionMode.SUM else np.nan
+
+    def lower(self, b: Any) -> Any:
+        result, wide = self.outputs[0].type, ElementType.FLOAT32
+        count, channels, *space = self.input.dims
+        gt = b.reshape(self.gt, [count, 1, *space])
+        if self.gt.element_type is not ElementType.INT32:
+            gt = b.cast(gt, ElementType.INT32)
+        spread = [1, channels] + [1] * len(space)
+        numbers = np.arange(channels).reshape(spread)
+        is_label = b.onnx.equal([gt, b.constant(numbers, np.int32)])
+        if 0 <= self.ignored < channels:
+            counts = b.constant(numbers != self.ignored)
+            is_label = b.onnx.logical_and([is_label, counts])
+        zero, one = b.scalar(0, wide), b.constant(np.ones([1] * (2 + len(space)), np.float32))
+        if self.weight is not None:
+            one = b.cast(b.reshape(self.weight, spread), wide)
+        weights = b.onnx.where([is_label, one, zero])
+        # Of a label with the probability zero, only the chosen -inf may count.
+        chosen = b.onnx.where([is_label, b.cast(self.input, wide), zero])
+        losses = b.onnx.neg([b.onnx.mul([weights, chosen])])
+        if self.reduction is ReductionMode.NONE:
+            loss = b.onnx.reducesum([losses], axes=[1], keepdims=0)
+        else:
+            everything = list(range(2 + len(space)))
+            loss = b.onnx.reducesum([losses], axes=everything, keepdims=0)
+            if self.reduction is ReductionMode.MEAN:
+                total = b.onnx.reducesum([weights], axes=everything, keepdims=0)
+                loss = b.onnx.div([loss, total])
+            loss = b.reshape(loss, result.dims)
+        return loss if result.element_type is wide else b.cast(loss, result.element_type)

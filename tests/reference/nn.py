@@ -360,3 +360,18 @@ def top_k(
     order = np.take(np.argsort(key, axis=axis, kind="stable"), np.arange(K), axis)
     values = np.take_along_axis(x, order, axis)
     return values.astype(output_value_type or x.dtype), order.astype(output_value_index_type)
+
+
+def negative_log_likelihood_loss(x, gt, weight, reduction="mean", ignored=-1, output_shape=()):
+    losses, total = np.zeros(gt.shape), 0.0
+    for place in np.ndindex(*gt.shape):
+        label = int(gt[place])
+        if label == ignored or not 0 <= label < x.shape[1]:
+            continue
+        importance = 1.0 if weight is None else float(weight[label])
+        losses[place] = -importance * float(x[(place[0], label, *place[1:])])
+        total += importance
+    if reduction == "none":
+        return losses
+    loss = losses.sum() / np.float64(total if reduction == "mean" else 1)
+    return loss.reshape(output_shape)

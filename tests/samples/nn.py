@@ -384,3 +384,56 @@ SAMPLES += [
     Sample("top_k", (random(3, 7),), {"K": 2, "output_value_type": "float16"}, (), 1e-3, 1e-3),
     Sample("top_k", (random(3, 7),), {"K": 0}),
 ]
+
+# Losses.
+
+
+def _labels(*shape, classes, dtype="int64"):
+    """Labels of all classes, and some outside of them."""
+    return (np.arange(np.prod(shape, dtype=int)).reshape(shape) % (classes + 2) - 1).astype(dtype)
+
+
+def _log_probabilities(*shape, dtype="float32"):
+    return (-1 - np.abs(random(*shape))).astype(dtype)
+
+
+SAMPLES += [
+    Sample(
+        "negative_log_likelihood_loss",
+        (_log_probabilities(*shape), _labels(shape[0], *shape[2:], classes=shape[1]), weight),
+        {"reduction": reduction, "ignored": ignored},
+    )
+    for shape in [(7, 5), (1, 5), (3, 5, 2, 3), (0, 5)]
+    for weight in (None, np.float32([0.5, 2, 0, 1, 3]))
+    for reduction in ("none", "mean", "sum")
+    for ignored in (-1, 2)
+]
+SAMPLES += [
+    Sample(
+        "negative_log_likelihood_loss",
+        (_log_probabilities(4, 3), _labels(4, classes=3, dtype=dtype), None),
+        {"reduction": "sum", "output_shape": (1,)},
+        name=dtype,
+    )
+    for dtype in ("int8", "uint8", "int32", "uint32")
+]
+SAMPLES += [
+    Sample(
+        "negative_log_likelihood_loss",
+        (_log_probabilities(4, 3), np.full(4, 1), None),
+        {"reduction": "mean", "ignored": 1},
+        name="all-ignored",
+    ),
+    Sample(
+        "negative_log_likelihood_loss",
+        (np.float32([[-np.inf, 0], [0, -np.inf]]), np.int64([1, 0]), None),
+        {"reduction": "sum"},
+        name="certain",
+    ),
+    Sample(
+        "negative_log_likelihood_loss",
+        (_log_probabilities(9, 3, dtype="float16"), np.arange(9) % 3, None),
+        {"reduction": "mean"},
+        **_HALF,
+    ),
+]
