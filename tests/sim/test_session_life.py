@@ -275,7 +275,7 @@ def test_threads(monkeypatch):
 
 
 def test_moved_external_weights(tmp_path):
-    builder, y = _model()
+    builder, _ = _model()
     old, new = str(tmp_path / "old.bin"), str(tmp_path / "new.bin")
     builder.saveInitializersExternally(["w"], old)
     session, _ = _session(model=builder.getModelProto(), constantWeights=False)

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..exceptions import popart_exception, popart_internal_exception
 from ..ir import Graph, Op, Tensor
-from . import control, elementwise, nn, rand, recurrent, reductions, shaping
 from ..mapping import Place, place_of
+from . import control, elementwise, nn, rand, recurrent, reductions, shaping
 from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, RULES, Emitter, Rounding, compute_type
 
 FAMILIES = (control, elementwise, nn, rand, recurrent, reductions, shaping)
