@@ -6,7 +6,6 @@ and a model that PopART would refuse is refused with ``popart_exception``.
 """
 
 import importlib
-import logging
 import os
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
 
@@ -19,8 +18,6 @@ from .mapping import map_array
 from .nodes import Info, Node
 from .operators import implemented_versions, lookup
 from .shapes import infer
-
-_log = logging.getLogger("popart")
 
 RESERVED_PREFIXES = (
     "Gradient___",

@@ -38,7 +38,7 @@ from .streams import Steps, Streams, anchor_arrays
 from .tensorinfo import _TensorInfoCore
 from .weights import HostWeights, moved_model, updated_model
 
-_log = logging.getLogger("popart")
+_log = logging.getLogger("popart.session")
 
 # One shared object each, as in PopART.
 _NO_SHAPES = InputShapeInfo()

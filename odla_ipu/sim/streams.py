@@ -15,7 +15,7 @@ from .enums import AnchorReturnTypeId
 from .exceptions import popart_exception, popart_runtime_error
 from .stepio import IStepIO, PyStepIO, PyStepIOCallback
 
-_log = logging.getLogger("popart")
+_log = logging.getLogger("popart.stepio")
 
 COPIED_BYTES = 16384
 """Up to this size copying an array is cheaper than binding its address."""
