@@ -1136,7 +1136,7 @@ class _Resize(Op, declare=False):
         )
 
     def _gathered(self, b: Any, axes: Sequence[int]) -> Any:
-        """Nearest by exact fractions: floats may fall on the wrong side of a half."""
+        """Nearest by exact fractions; unlike PopART's own form its gradient is exact too."""
         x = self.input
         for axis in axes:
             last = self.input.dims[axis] - 1
