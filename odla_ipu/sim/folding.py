@@ -32,29 +32,19 @@ def fold(op: "Op") -> Optional[np.ndarray]:
 
     All inputs have data, but that of Shape, which needs none.
     """
-    function = _FOLDS.get(op.type)
-    if function is None:
-        return None
     if op.type == "Shape":
         return np.array(op.operand(0).shape, np.int64)
+    if op.type == "Constant":
+        return np.asarray(op.attributes["value"])
+    function = _FOLDS.get(op.type)
     inputs = [None if tensor is None else tensor.data for tensor in op.inputs]
-    if any(data is not None and data.size > MAX_ELEMENTS for data in inputs):
+    if function is None or any(data is not None and data.size > MAX_ELEMENTS for data in inputs):
         return None
     with np.errstate(all="ignore"):
         value = function(op, inputs)
     if value is None or value.size > MAX_ELEMENTS:
         return None
     return np.asarray(value)
-
-
-@_folds("Shape")
-def _shape(op: "Op", x: List[Any]) -> Any:
-    return np.array(op.operand(0).shape, np.int64)
-
-
-@_folds("Constant")
-def _constant(op: "Op", x: List[Any]) -> Any:
-    return op.attributes["value"]
 
 
 @_folds("Identity")

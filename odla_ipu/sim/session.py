@@ -92,6 +92,7 @@ class _Session:
             rounding=float16_rounding(userOptions.enableFloatingPointChecks),
             strided_groups=userOptions.groupNormStridedChannelGrouping,
             check_floats=userOptions.enableFloatingPointChecks,
+            variables=not userOptions.constantWeights,
         )
         self._check_collectives()
         self._translation: Any = translate(self._graph, self._settings)

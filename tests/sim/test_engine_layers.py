@@ -305,3 +305,32 @@ def test_losses():
     np.testing.assert_allclose(each, losses, rtol=1e-5)
     np.testing.assert_allclose(l1, 0.5 * np.abs(probs).mean(), rtol=1e-5)
     np.testing.assert_allclose(total, probs.sum(), rtol=1e-5)
+
+
+def test_multi_conv():
+    x, w, bias = f(1, 4, 6, 5), f(6, 2, 3, 3), f(6)
+    z, v = f(2, 1, 7), f(3, 1, 2)
+
+    def make(b, o, i):
+        joined = b.aiGraphcore.multiconv(
+            [[i[0], i[1], i[2]], [i[3], i[4]]],
+            strides=[[2, 1], [1]],
+            pads=[[1, 0, 0, 1], [0, 0]],
+            dilations=[[1, 1], [2]],
+            outPads=[[0, 1, 0, 0], [0, 0]],
+            inDilations=[[1, 1], [3]],
+        )
+        spread = np.zeros((2, 1, 19), np.float32)
+        spread[:, :, ::3] = z
+        first = o.conv(
+            [i[0], i[1], i[2]], strides=[2, 1], pads=[1, 0, 0, 1], dilations=[1, 1], group=2
+        )
+        second = o.conv([constant(b, o, spread), i[4]], dilations=[2])
+        return [*joined, first, second]
+
+    inputs = {"x": x, "w": w, "bias": bias, "z": z, "v": v}
+    a, b, first, second = run(make, inputs)
+    np.testing.assert_allclose(a[..., 1:], first, rtol=1e-5, atol=1e-5)
+    # The bias is added after the padding of the output.
+    np.testing.assert_allclose(a[..., 0], np.broadcast_to(bias[None, :, None], a[..., 0].shape))
+    np.testing.assert_allclose(b, second, rtol=1e-5, atol=1e-5)

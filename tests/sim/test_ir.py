@@ -266,3 +266,13 @@ def test_large_models_are_mapped(tmp_path):
     np.testing.assert_array_equal(data, weights)
     assert not data.flags.owndata
     assert not data.flags.writeable
+
+
+def test_large_constants():
+    weights = np.arange(100000, dtype=np.float32)
+    nodes = [
+        node("Constant", [], ["w"], value=numpy_helper.from_array(weights)),
+        node("Add", ["x", "w"]),
+    ]
+    graph = ir.build(model(nodes, {"x": (TensorProto.FLOAT, [1])}), ["y"])
+    assert [op.type for op in graph.ops] == ["Add"]

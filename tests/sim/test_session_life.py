@@ -125,6 +125,13 @@ def test_updated_variable_persists():
     assert _result(session, new) == [7, 12]
 
 
+def test_constants_are_not_updated():
+    builder, y = _model()
+    new = builder.aiGraphcore.copyvarupdate(["w", y])
+    with pytest.raises(popart.popart_exception, match="is not a variable"):
+        _session(builder.getModelProto(), new)
+
+
 def test_running_statistics_are_written():
     x = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
     vectors = {name: np.ones(2, np.float32) for name in ("scale", "bias", "mean", "var")}

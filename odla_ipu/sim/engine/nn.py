@@ -63,19 +63,18 @@ def _conv_transpose(e: Emitter, op: "Op", x: List[str]) -> str:
 @emits("MultiConv", domain=GRAPHCORE)
 def _multi_conv(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
     """Independent convolutions; dilated inputs and output pads are made by Pad and slices."""
+    shapes = [tensor.shape if tensor else None for tensor in op.inputs]
     results = []
     position = 0
-    for index, form in enumerate(_forms(op)):
-        data, weights = x[position], x[position + 1]
+    for index, form in enumerate(convolutions(op.attributes, shapes)):
+        data, shape = x[position], list(op.operand(position).shape)
+        weights, filters = x[position + 1], op.operand(position + 1).shape
         bias = x[position + 2] if form.inputs == 3 else ""
-        shape = list(op.operand(position).shape)
-        filters = op.operand(position + 1).shape
         position += form.inputs
         if any(step != 1 for step in form.in_dilations):
             data, shape = _spread(e, data, shape, form.in_dilations)
-        pads = form.pads
-        if any(pads):
-            data = _crop_and_pad(e, data, shape, pads)
+        if any(form.pads):
+            data = _crop_and_pad(e, data, form.pads)
         name = e(
             "Conv",
             data,
@@ -85,20 +84,11 @@ def _multi_conv(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
             dilations=form.dilations,
         )
         if any(form.out_pads):
-            tensor = op.outputs[index]
-            assert tensor is not None
-            spatial = len(shape) - 2
-            before, after = form.out_pads[:spatial], form.out_pads[spatial:]
-            inner = [dim - a - b for dim, a, b in zip(tensor.shape[2:], before, after)]
-            name = _crop_and_pad(e, name, list(tensor.shape[:2]) + inner, form.out_pads)
+            name = _crop_and_pad(e, name, form.out_pads)
         if bias:
             name = e("Add", name, e.reshape(bias, [filters[0]] + [1] * (len(shape) - 2)))
         results.append(name)
     return results
-
-
-def _forms(op: "Op") -> List[Convolution]:
-    return convolutions(op.attributes, [op.operand(i).shape for i in range(len(op.inputs))])
 
 
 def _spread(e: Emitter, name: str, shape: List[int], steps: Sequence[int]) -> Any:
@@ -117,10 +107,10 @@ def _spread(e: Emitter, name: str, shape: List[int], steps: Sequence[int]) -> An
     return name, shape
 
 
-def _crop_and_pad(e: Emitter, name: str, shape: Sequence[int], pads: Sequence[int]) -> str:
-    spatial = len(shape) - 2
-    before, after = pads[:spatial], pads[spatial:]
-    return e("Pad", name, e.ints([0, 0, *before, 0, 0, *after]))
+def _crop_and_pad(e: Emitter, name: str, pads: Sequence[int]) -> str:
+    """Pad the spatial axes with zeros; negative amounts crop."""
+    spatial = len(pads) // 2
+    return e("Pad", name, e.ints([0, 0, *pads[:spatial], 0, 0, *pads[spatial:]]))
 
 
 # Pooling.

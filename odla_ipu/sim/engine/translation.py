@@ -129,12 +129,20 @@ class _Translator:
         )
 
     def _written(self) -> Dict[str, Tensor]:
-        """Variables that ops write, by id."""
+        """Variables that ops write, by id.
+
+        Raises popart_exception for an update of a weight that is a constant.
+        """
         written: Dict[str, Tensor] = {}
         for op in self._graph.ops:
             for tensor in control.written_by(op):
-                if tensor.variable:
+                if tensor.variable and self._settings.variables:
                     written[tensor.id] = tensor
+                elif op.type == "CopyVarUpdate":
+                    raise popart_exception(
+                        f"{op.label} writes to {tensor.id}, which is not a variable: only "
+                        "initializers are, and only with SessionOptions.constantWeights = False"
+                    )
         return written
 
     def _enter(self, tensor: Tensor) -> Port:
