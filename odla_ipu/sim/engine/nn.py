@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from ..shapes.linear import Convolution, convolutions
+from ..shapes.linear import convolutions
 from .emitter import GRAPHCORE, Emitter, emits
 from .interpolation import emit_resize
 
@@ -66,7 +66,7 @@ def _multi_conv(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
     shapes = [tensor.shape if tensor else None for tensor in op.inputs]
     results = []
     position = 0
-    for index, form in enumerate(convolutions(op.attributes, shapes)):
+    for form in convolutions(op.attributes, shapes):
         data, shape = x[position], list(op.operand(position).shape)
         weights, filters = x[position + 1], op.operand(position + 1).shape
         bias = x[position + 2] if form.inputs == 3 else ""
