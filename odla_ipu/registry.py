@@ -277,10 +277,12 @@ class ResultTypeField(Field):
 class ValueTypeField(Field):
     """``odla_value_type`` that defines a result: a ValueType, or (element type, shape)."""
 
-    def __init__(self) -> None:
-        super().__init__("value_type")
+    def __init__(self, default: Any) -> None:
+        super().__init__("value_type", default)
 
-    def convert(self, node: "Op", given: Any) -> ValueType:
+    def convert(self, node: "Op", given: Any) -> Optional[ValueType]:
+        if given is None and self.default is None:
+            return None
         try:
             kind, dims = given
         except (TypeError, ValueError):
@@ -375,9 +377,9 @@ def result_type(default: Optional[ElementType]) -> Any:
     return ResultTypeField(default)
 
 
-def value_type() -> Any:
+def value_type(default: Any = REQUIRED) -> Any:
     """``odla_value_type`` that defines the result."""
-    return ValueTypeField()
+    return ValueTypeField(default)
 
 
 Infer = Union[ValueType, Sequence[ValueType]]

@@ -4,13 +4,13 @@
 converted where they enter and leave the device, constants here.
 """
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Union
 
 import numpy as np
 
 from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Carried, Graph, Node, Value, rewrite
-from ..registry import ElementTypeField, Field, ResultTypeField
+from ..registry import ElementTypeField, Field, ResultTypeField, ValueTypeField
 from ..types import ElementType, ValueType
 
 _E = ElementType
@@ -38,7 +38,7 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
 
     def rule(new: Graph, node: Node, values: Carried) -> Any:
         changes = {
-            field.name: device_type(node.__dict__[field.name], precision)
+            field.name: _attribute(node.__dict__[field.name], precision)
             for field in _type_fields(node)
         }
         return node.copy_to(new, values, **changes) if changes else None  # type: ignore[call-arg]
@@ -107,9 +107,15 @@ def _type_fields(node: Node) -> List[Field]:
     return [
         field
         for field in node.fields  # type: ignore[attr-defined]
-        if isinstance(field, (ElementTypeField, ResultTypeField))
+        if isinstance(field, (ElementTypeField, ResultTypeField, ValueTypeField))
         and node.__dict__[field.name] is not None
     ]
+
+
+def _attribute(given: Union[ElementType, ValueType], precision: str) -> Any:
+    if isinstance(given, ValueType):
+        return ValueType(device_type(given.element_type, precision), given.shape)
+    return device_type(given, precision)
 
 
 def _typed(value: Value, precision: str) -> ElementType:
