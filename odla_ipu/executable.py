@@ -20,6 +20,7 @@ from .graph import Graph
 from .lowering import Lowering, lower
 from .memory import release_pages
 from .passes import device_type, prepare
+from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
 from .types import ElementType, ValueType, element_type
 from .version import VERSION
@@ -56,6 +57,11 @@ class Program(NamedTuple):
 
 def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
     """Lower ``graph`` (shapes known) and load it on the named device."""
+    known = known_outputs(graph)
+    if known:
+        fed, feeds = as_fed(graph, known)
+        with compile_graph(fed, device, precision) as once:
+            graph = with_constants(graph, once.run(feeds))
     opened = open_device(device)
     folder = tempfile.mkdtemp(prefix="odla_ipu-")
     try:

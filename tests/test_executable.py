@@ -87,6 +87,19 @@ def test_outputs_that_no_op_computes(device):
     assert got["constant"].tolist() == [1.5] and got["constant"].dtype == np.float64
 
 
+def test_outputs_that_no_argument_reaches(device):
+    with odla.Computation() as c:
+        x = odla.argument("x", (2,))
+        row = odla.constant(np.float32([[1, 2]]))
+        resized = odla.resize(row, (1, 3), interpolation="linear", mode="align_corners")
+        odla.output(resized, "resized")
+        odla.output(odla.erf(odla.sin(np.float32([0, 0]))), "zero")
+        odla.output(odla.relu(x), "y")
+    got = c.run(x=np.float32([-1, 2]), device=device)
+    assert got["resized"].tolist() == [[1, 1.5, 2]]
+    assert got["zero"].tolist() == [0, 0] and got["y"].tolist() == [0, 2]
+
+
 def test_one_value_under_two_names(device):
     with odla.Computation() as c:
         y = odla.relu(odla.argument("x", (2,)))
