@@ -4,10 +4,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from click.testing import CliRunner
 from models import cnn, zoo
 
 import odla_ipu as odla
 from odla_ipu import ocr
+from odla_ipu.cli import main
 
 
 def with_logits(path, folder):
@@ -106,3 +108,23 @@ def test_fp16_network_equals_an_oracle_that_rounds_after_each_op(tmp_path, devic
     same_sign = np.signbit(got) == np.signbit(wanted)
     assert (apart[same_sign] <= 2).all()
     assert (np.abs(got[~same_sign]) + np.abs(wanted[~same_sign]) <= 2 * 2.0**-24).all()
+
+
+def test_demo_reads_what_it_draws(device):
+    zoo.fetch(zoo.by_name("ppocr_rec"))
+    done = CliRunner().invoke(main, ["demo", "--device", device])
+    assert done.exit_code == 0, done.output
+    assert "read:   Graphcore IPU 2026" in done.output and f"device: {device}" in done.output
+    assert {"compile", "run", "decode"} <= {
+        line.split("\t")[0] for line in done.output.splitlines()
+    }
+
+
+def test_demo_reads_an_image(tmp_path, device):
+    zoo.fetch(zoo.by_name("ppocr_rec"))
+    ocr.render("From a file 42").save(str(tmp_path / "line.png"))
+    done = CliRunner().invoke(
+        main, ["demo", "--device", device, "--image", str(tmp_path / "line.png")]
+    )
+    assert done.exit_code == 0, done.output
+    assert "read:   From a file 42" in done.output
