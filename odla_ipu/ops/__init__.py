@@ -1,6 +1,6 @@
 """The ODLA ops, declared by family; importing this package fills ``registry.OPS``."""
 
 from ..registry import OPS
-from . import linalg, math, nn, process, quantization, regions, rnn
+from . import linalg, math, nn, process, quantization, regions, rnn, text
 
-__all__ = ["OPS", "linalg", "math", "nn", "process", "quantization", "regions", "rnn"]
+__all__ = ["OPS", "linalg", "math", "nn", "process", "quantization", "regions", "rnn", "text"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Carried, Graph, Node, Value, rewrite
+from ..ops.process import Cast
 from ..registry import ElementTypeField, Field, ResultTypeField, ValueTypeField
 from ..types import ElementType, ValueType
 
@@ -41,7 +42,9 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
             field.name: _attribute(node.__dict__[field.name], precision)
             for field in _type_fields(node)
         }
-        return node.copy_to(new, values, **changes) if changes else None  # type: ignore[call-arg]
+        results = node.copy_to(new, values, **changes)  # type: ignore[call-arg]
+        wanted = [device_type(result.element_type, precision) for result in node.outputs]
+        return [_as_type(new, result, kind) for result, kind in zip(results, wanted)]
 
     if not _needed(graph, precision):
         return graph
@@ -53,6 +56,13 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
             _data(value), _typed(value, precision), f"constant '{value.id}'"
         ),
     )
+
+
+def _as_type(graph: Graph, value: Value, kind: ElementType) -> Value:
+    """The result of an op, cast where the op has an element type of its own."""
+    if value.element_type is kind:
+        return value
+    return Cast.add(graph, {"input": value, "target_type": kind}, f"{value.id}_{kind.name}")[0]
 
 
 def convert(data: np.ndarray, kind: ElementType, what: str) -> np.ndarray:
