@@ -1,6 +1,7 @@
 """Life of a session: order of calls, weights, devices, executables, refusals at construction."""
 
 import numpy as np
+import onnx
 import pytest
 from session_run import session_of
 
@@ -335,3 +336,26 @@ def test_many_ipus_need_virtual_graphs():
         with pytest.raises(popart.popart_exception, match="Either all Ops must have"):
             _session(device=device, virtualGraphMode=popart.VirtualGraphMode.Manual)
         _session(device=device, virtualGraphMode=popart.VirtualGraphMode.Auto)
+
+
+@pytest.mark.parametrize("offset", [0, 4096, 4099, 131])
+def test_external_weights_at_any_offset(tmp_path, offset):
+    weights = np.random.RandomState(0).standard_normal((70, 60)).astype(np.float32)
+    (tmp_path / "weights.bin").write_bytes(b"x" * offset + weights.tobytes() + b"y" * 9)
+    builder = popart.Builder(opsets={"ai.onnx": 11, "ai.graphcore": 1})
+    x = builder.addInputTensor(popart.TensorInfo("FLOAT", [4, 70]), "x")
+    w = builder.addInitializedInputTensor(weights, "w")
+    y = builder.aiOnnxOpset11.matmul([x, w])
+    builder.saveInitializersExternally([w], str(tmp_path / "unused.bin"))
+    model = onnx.ModelProto.FromString(builder.getModelProto())
+    del model.graph.initializer[0].external_data[:]
+    for key, value in (("location", tmp_path / "weights.bin"), ("offset", offset)):
+        model.graph.initializer[0].external_data.add(key=key, value=str(value))
+    session, _ = _session(model.SerializeToString(), y)
+    data = np.random.RandomState(1).standard_normal((4, 70)).astype(np.float32)
+    anchors = session.initAnchorArrays()
+    session.run(popart.PyStepIO({x: data}, anchors))
+    np.testing.assert_allclose(anchors[y], data @ weights, rtol=1e-4, atol=1e-4)
+    read = np.zeros_like(weights)
+    session.readWeights(popart.PyWeightsIO({w: read}))
+    np.testing.assert_array_equal(read, weights)

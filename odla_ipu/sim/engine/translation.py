@@ -11,6 +11,10 @@ from ..mapping import Place, place_of
 from . import control, elementwise, nn, rand, recurrent, reductions, shaping
 from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, RULES, Emitter, Rounding, compute_type
 
+MAPPING_VERSION = (1, 23)
+"""First version of onnxruntime that is known to map initializers of a model given as bytes; for
+older ones the stand-in maps them."""
+
 FAMILIES = (control, elementwise, nn, rand, recurrent, reductions, shaping)
 """Importing a family fills the table of rules."""
 
@@ -198,6 +202,8 @@ def _places(references: Dict[str, np.ndarray]) -> Dict[str, Place]:
     """Where the references are that lie in files of one folder: onnxruntime maps these itself, and
     unmaps what it has packed or folded while it loads."""
     places: Dict[str, Place] = {}
+    if not _maps_files():
+        return places
     folder = None
     for name, array in references.items():
         place = place_of(array)
@@ -207,6 +213,14 @@ def _places(references: Dict[str, np.ndarray]) -> Dict[str, Place]:
         if os.path.dirname(place.path) == folder:
             places[name] = place
     return places
+
+
+def _maps_files() -> bool:
+    """Whether onnxruntime finds external data of a model that has no file itself."""
+    import onnxruntime
+
+    major, minor = onnxruntime.__version__.split(".")[:2]
+    return (int(major), int(minor)) >= MAPPING_VERSION
 
 
 def _value_info(port: Port) -> Any:
