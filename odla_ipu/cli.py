@@ -258,14 +258,19 @@ def ops(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--popart-path", is_flag=True, help="Folder that makes `import popart` the stand-in.")
-def config(popart_path: bool) -> None:
+@click.option("--include", "what", flag_value="include", help="Folder of the C headers.")
+@click.option(
+    "--popart-path",
+    "what",
+    flag_value="popart-path",
+    help="Folder that makes `import popart` the stand-in.",
+)
+def config(what: Optional[str]) -> None:
     """Print folders for builds and for PYTHONPATH."""
-    if not popart_path:
-        raise InvalidParameter("nothing asked for; accepted: --popart-path")
-    from . import sim
-
-    click.echo(os.path.join(os.path.dirname(os.path.abspath(sim.__file__)), "path"))
+    folders = {"include": ["include"], "popart-path": ["sim", "path"]}
+    if what is None:
+        raise InvalidParameter("nothing asked for; accepted: --include, --popart-path")
+    click.echo(os.path.join(os.path.dirname(os.path.abspath(__file__)), *folders[what]))
 
 
 # What the commands share.

@@ -1,6 +1,7 @@
 """The command line as its users type it, in a process of its own where output matters."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -74,7 +75,7 @@ def test_batch(model):
         (["run", "{model}", "--shape", "x=a,b"], 3, "accepted: sizes with commas"),
         (["run", "{model}", "--input", "x=no.npy"], 2, "no.npy: no such file"),
         (["run", "{model}", "--input", "x={model}"], 3, "is no .npy file"),
-        (["config"], 3, "accepted: --popart-path"),
+        (["config"], 3, "accepted: --include, --popart-path"),
     ],
 )
 def test_mistakes(model, arguments, code, message):
@@ -121,6 +122,11 @@ def test_popart_path_is_the_stand_in(tmp_path):
         cwd=str(tmp_path),
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_include_is_the_folder_of_the_headers():
+    include = pathlib.Path(call("config", "--include").strip())
+    assert (include / "ODLA" / "odla.h").is_file()
 
 
 def test_a_pipe_gets_plain_text(model):

@@ -1,0 +1,47 @@
+/* Traces of what a device does. NULL handles and pointers are ODLA_INVALID_PARAM. */
+#ifndef ODLA_IPU_ODLA_PROFILER_H
+#define ODLA_IPU_ODLA_PROFILER_H
+
+#include <ODLA/odla_common.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A recording. */
+typedef struct _odla_device_trace* odla_device_trace;
+
+/** What a recording can hold. */
+typedef struct _odla_device_trace_item* odla_device_trace_item;
+
+/** Stores a new, empty trace, to be freed by odla_ReleaseDeviceTrace. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_CreateDeviceTrace(odla_device_trace* device_trace);
+
+/** Chooses what the trace records; which variable arguments follow depends on the item. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_SetDeviceTraceItem(
+    odla_device_trace device_trace, odla_device_trace_item device_trace_item, ...);
+
+/** Frees a trace. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_ReleaseDeviceTrace(odla_device_trace device_trace);
+
+/** Starts recording on the device and returns when it records. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_StartDeviceProfiler(odla_device device);
+
+/** Asks the device to start recording and returns at once. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_AsyncStartDeviceProfiler(odla_device device);
+
+/** Stops recording and returns when the trace is complete. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_StopDeviceProfiler(odla_device device);
+
+/** Asks the device to stop recording and returns at once. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_AsyncStopDeviceProfiler(odla_device device);
+
+/** Stores the trace recorded last, to be freed by odla_ReleaseDeviceTrace. */
+ODLA_API_EXPORT odla_status ODLA_API_CALL odla_RetrieveDeviceTrace(
+    odla_device device, odla_device_trace* device_trace);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ODLA_IPU_ODLA_PROFILER_H */
