@@ -4,7 +4,7 @@
  * result's shape is inferred: output_dims and output_shape may be undefined (size -1) where the
  * comment does not give them a meaning of their own. value_id may be NULL.
  * Operands broadcast as in numpy and share one element type. An axis may be negative. axes has
- * num_of_axes entries, each below the rank; none means all of them.
+ * num_of_axes entries: none means all of them, those beyond the rank are ignored.
  */
 #ifndef ODLA_IPU_OPS_ODLA_OPS_MATH_H
 #define ODLA_IPU_OPS_ODLA_OPS_MATH_H
