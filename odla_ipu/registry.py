@@ -116,9 +116,9 @@ class TensorField(Field):
     def _constant(self, node: "Op", given: Any) -> Value:
         """A constant from an array, list or number; numbers take the type of other operands."""
         dtype = None
-        if not isinstance(given, (np.ndarray, np.generic)):
-            dtype = node.scalar_type(given)
         try:
+            if not isinstance(given, (np.ndarray, np.generic)):
+                dtype = node.scalar_type(given, self.types)
             data = np.asarray(given, dtype)
             element_type(data.dtype)
         except (TypeError, ValueError, OverflowError, UnsupportedType):
@@ -464,16 +464,20 @@ class Op(Node):
         arguments.update(changes)
         return type(self).add(graph, arguments, self.id)
 
-    def scalar_type(self, given: Any) -> Optional[np.dtype]:
-        """numpy type for a plain number among the operands: that of the first value or array."""
+    def scalar_type(self, given: Any, types: Types) -> Optional[np.dtype]:
+        """numpy type for a plain number among the operands: that of another one, if accepted."""
         for other in self.__dict__["given"].values():
             if isinstance(other, (list, tuple)):
                 other = next((one for one in other if isinstance(one, Value)), None)
             if isinstance(other, Value):
-                return other.element_type.dtype
-            if isinstance(other, (np.ndarray, np.generic)):
-                return other.dtype
-        floats = any(isinstance(one, float) for one in np.atleast_1d(given).tolist())
+                kind = other.element_type
+            elif isinstance(other, (np.ndarray, np.generic)):
+                kind = element_type(other.dtype)
+            else:
+                continue
+            if kind in types:
+                return kind.dtype
+        floats = any(isinstance(one, float) for one in np.ravel(given).tolist())
         return np.dtype(np.float32) if floats else None
 
     @classmethod
