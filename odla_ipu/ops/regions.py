@@ -236,12 +236,16 @@ class NMS(Op):
                 "select on the host"
             )
         given = self.output_value_type
-        if given is not None and given.element_type not in INTEGERS:
+        if given is None:
+            if self._room().is_static:
+                self.output_value_type = self._room()
+            return
+        if given.element_type not in INTEGERS:
             raise UnsupportedType(
                 f"{self.where}: output_value_type is {given.element_type.name}; accepted: an "
                 "integer type"
             )
-        if given is not None and (given.rank != 2 or not given.is_static or given.shape[1] != 3):
+        if given.rank != 2 or not given.is_static or given.shape[1] != 3:
             raise self.error(f"output_value_type is {given}; accepted: known rows of 3 numbers")
 
     def _check_shapes(self, boxes: Shape, scores: Shape) -> None:
@@ -260,12 +264,14 @@ class NMS(Op):
         count = self.boxes.shape[1]
         return min(count, self.max_num_outputs) if isinstance(count, int) and count >= 0 else count
 
-    def infer(self) -> ValueType:
-        if self.output_value_type is not None:
-            return self.output_value_type
+    def _room(self) -> ValueType:
+        """The result's type for all rows that there can be."""
         sizes = [*self.scores.shape[:2], self._selected()]
         rows = product([int(size) for size in sizes]) if all(map(known, sizes)) else UNKNOWN
         return ValueType(ElementType.INT64, (rows, 3))
+
+    def infer(self) -> ValueType:
+        return self.output_value_type or self._room()
 
     def fold(self) -> Optional[np.ndarray]:
         is_none = 0 in (self._selected(), *self.scores.shape)
