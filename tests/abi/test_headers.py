@@ -88,6 +88,7 @@ def program(table):
         parameters += ["..."] if function.get("variadic") else []
         arguments = ", ".join(parameters) or "void"
         lines.append(f"{function['returns']} (*check_{next(numbers)})({arguments}) = {name};")
+        lines.append(f"{function['returns']} {name}({arguments});")  # refused in other linkage
     return "\n".join([*lines, "#ifdef __cplusplus", "}", "#endif", ""])
 
 
@@ -151,6 +152,12 @@ def test_a_difference_does_not_compile(mistake, standard):
     done = compile(program(table), standard)
     assert done.returncode != 0
     assert len(re.findall(r"\berror: ", done.stderr)) <= 3, done.stderr
+
+
+def test_functions_have_the_linkage_of_c():
+    done = compile(program(TABLE).replace('extern "C"', 'extern "C++"'), "c++11")
+    conflicts = set(re.findall(r"conflicting declaration of .*?\b(odla_\w+)\(", done.stderr))
+    assert conflicts == set(TABLE["functions"])
 
 
 def text(header):
