@@ -125,11 +125,7 @@ def _max_pool(e: Emitter, op: "Op", x: List[str]) -> str:
 @emits("AveragePool")
 def _average_pool(e: Emitter, op: "Op", x: List[str]) -> str:
     names = ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides")
-    given = _given(op, *names)
-    # onnxruntime 1.19 fuses a Pad before the pool into its pads, whose zeros count.
-    padded = any(given.get("pads") or ()) or given.get("ceil_mode")
-    padded = padded or given.get("auto_pad", "NOTSET") != "NOTSET"
-    return e("AveragePool", x[0], count_include_pad=None if padded else 1, **given)
+    return e("AveragePool", x[0], **_given(op, *names))
 
 
 @emits("GlobalAveragePool")
@@ -277,7 +273,7 @@ def _lrn(e: Emitter, op: "Op", x: List[str]) -> str:
     rows = e.reshape(e("Mul", x[0], x[0]), [shape[0], 1, shape[1], -1])
     before = (size - 1) // 2
     padded = e("Pad", rows, e.ints([0, 0, before, 0, 0, 0, size - 1 - before, 0]))
-    mean = e.reshape(e("AveragePool", padded, kernel_shape=[size, 1], count_include_pad=1), shape)
+    mean = e.reshape(e("AveragePool", padded, kernel_shape=[size, 1]), shape)
     return e("Div", x[0], e("Pow", e("Add", bias, e("Mul", alpha, mean)), beta))
 
 

@@ -58,7 +58,11 @@ def _cum_sum(e: Emitter, op: "Op", x: List[str]) -> str:
 @emits("ArgMax", "ArgMin")
 def _arg(e: Emitter, op: "Op", x: List[str]) -> str:
     axis, keep = op.attributes.get("axis", 0), op.attributes.get("keepdims", 1)
-    return e.cast(e(op.type, x[0], axis=axis, keepdims=keep), np.int32)
+    if op.operand(0).dtype != np.uint32:
+        return e.cast(e(op.type, x[0], axis=axis, keepdims=keep), np.int32)
+    # UINT32 is carried in int64, for which onnxruntime up to 1.19 has no such kernel.
+    _, index = _top(e, x[0], 1, axis, int(op.type == "ArgMax"))
+    return index if keep else e("Squeeze", index, e.ints([axis]))
 
 
 @emits("TopK", exact=True, static=(1,))
