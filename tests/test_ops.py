@@ -8,7 +8,7 @@ import pytest
 import odla_ipu as odla
 from odla_ipu.ops import OPS
 
-FAMILIES = ["linalg", "math", "nn", "process", "quantization", "regions", "rnn", "text"]
+FAMILIES = ["linalg", "math", "nn", "process", "quantization", "regions", "rnn", "text", "yolo"]
 
 _OPERANDS = {
     op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()

@@ -1,6 +1,17 @@
 """The ODLA ops, declared by family; importing this package fills ``registry.OPS``."""
 
 from ..registry import OPS
-from . import linalg, math, nn, process, quantization, regions, rnn, text
+from . import linalg, math, nn, process, quantization, regions, rnn, text, yolo
 
-__all__ = ["OPS", "linalg", "math", "nn", "process", "quantization", "regions", "rnn", "text"]
+__all__ = [
+    "OPS",
+    "linalg",
+    "math",
+    "nn",
+    "process",
+    "quantization",
+    "regions",
+    "rnn",
+    "text",
+    "yolo",
+]

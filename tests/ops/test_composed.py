@@ -43,6 +43,7 @@ _GRAMS = {
     "gram_counts": np.int64([0, 2]),
     "output_indices": np.int64([0, 1, 2]),
 }
+_YOLO = [zeros(1, 21, size, size) for size in (3, 5, 9)]
 _PAIRS = {"max_gram_length": 2, **_GRAMS}
 
 
@@ -126,6 +127,15 @@ _PAIRS = {"max_gram_length": 2, **_GRAMS}
         refused("tf_idf_vectorize",
                 [zeros(3, dtype="int32"), zeros(4, dtype="int64"), [0, 2], [0, 1, 2]],
                 "pool is .*a constant vector", max_gram_length=2),
+        refused("post_process", [zeros(2), zeros(), *_YOLO], "orig_img_w is .*one number"),
+        refused("post_process", [zeros(), zeros(), zeros(1, 20, 3, 3), *_YOLO[1:]], "bb13 is"),
+        refused("post_process", [zeros(), zeros(), *_YOLO[:2], zeros(1, 24, 9, 9)], "bb52 is"),
+        refused("post_process", [zeros(), zeros(), *_YOLO[:2], zeros(2, 21, 9, 9)], "bb52 is"),
+        refused("post_process", [zeros(), zeros(), *_YOLO[:2], zeros(1, 21, 9, 8)], "bb52 is"),
+        refused("post_process", [zeros(), zeros(), *_YOLO[:2], zeros(1, 21, 3, 3)], "give 0 rows",
+                UnsupportedOp),
+        refused("post_process", [zeros(), zeros(), *_YOLO[:2], zeros(1, 21, 9, 9, dtype="float16")],
+                "cast them to one", UnsupportedType),
     ],
 )  # fmt: skip
 def test_refused(op, operands, attributes, message, kind):
