@@ -186,8 +186,27 @@ def importing(pairs=15):
     print(f"import odla_ipu: {above:.1f} ms above import numpy", flush=True)
 
 
+def interpreting(length=100):
+    """Milliseconds for a chain of small ops in interpreted mode, after warm-up."""
+    import numpy as np
+
+    import odla_ipu as odla
+
+    def chain():
+        x = odla.constant(np.zeros(16, "f4"))
+        for _ in range(length // 2):
+            x = odla.tanh(odla.add(x, 1.0))
+        return np.asarray(x)
+
+    chain()
+    start = time.perf_counter()
+    chain()
+    print(f"interpreted chain of {length} ops: {(time.perf_counter() - start) * 1e3:.1f} ms")
+
+
 def main(names):
     importing()
+    interpreting()
     for name in names:
         latency(name)
     for name in names:

@@ -8,7 +8,7 @@ import os
 from typing import Any, List, Mapping, Optional, Sequence, Union
 
 from . import errors
-from .computation import Computation, argument, constant, current, output
+from .computation import Computation, argument, constant, current_graph, output
 from .errors import OdlaError, Status
 from .graph import Graph, Value
 from .types import (
@@ -97,5 +97,5 @@ def _op_function(name: str) -> Any:
 
     for cls in _declared():
         if cls.python == name:
-            return python_function(cls, lambda: current().graph)
+            return python_function(cls, current_graph)
     raise AttributeError(f"odla_ipu has no '{name}'; the ops are listed by: odla-ipu ops")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 
 import numpy as np
 
+from . import interpreter
 from .errors import InvalidParameter
 from .graph import Graph, Value, specialise
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
@@ -164,8 +165,17 @@ def argument(name: str, shape: Sequence[Dim], dtype: Any = "float32") -> Value:
 
 
 def constant(data: Any, name: Optional[str] = None) -> Value:
-    """:meth:`Computation.constant` of the open computation."""
-    return current().constant(data, name)
+    """A constant of the open computation; where none is open, an interpreted value.
+
+    ``numpy.asarray`` of an interpreted value, and of what ops make of it, is its array.
+    """
+    return current_graph().add_constant(np.asarray(data), name)
+
+
+def current_graph() -> Graph:
+    """The graph of the innermost open computation of this thread, else that of the interpreter."""
+    stack: List[Computation] = getattr(_open, "stack", [])
+    return stack[-1].graph if stack else interpreter.GRAPH
 
 
 def output(value: Value, name: Optional[str] = None) -> Value:

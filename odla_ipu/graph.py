@@ -111,6 +111,9 @@ class Graph:
     name of the source node); otherwise it is the line of the user's code.
     """
 
+    folds = True
+    """Whether ops on constants are folded while they are added."""
+
     def __init__(self, name: str = "graph"):
         self.name = name
         self.arguments: List[Value] = []
@@ -157,6 +160,15 @@ class Graph:
                 f"{what}: value '{value.id}' belongs to another computation "
                 f"('{value.graph.name}', not '{self.name}'); make it in this one"
             )
+
+    def adopt(self, value: Value, what: str) -> Value:
+        """The value of this graph that stands for one of another: interpreted values are constants.
+
+        Raises InvalidParameter for a value of another computation.
+        """
+        if value.graph.folds or value.data is None:
+            self.own(value, what)
+        return self.add_constant(value.data, value.id)  # type: ignore[arg-type]
 
     def unique_id(self, wanted: str) -> str:
         """``wanted``, with a number appended when it is taken."""

@@ -105,7 +105,7 @@ class TensorField(Field):
             raise self.reject(node, given, "a value")
         value = given if isinstance(given, Value) else self._constant(node, given)
         if value.graph is not node.graph:
-            node.graph.own(value, f"{node.where}: {self.name}")
+            value = node.graph.adopt(value, f"{node.where}: {self.name}")
         if value.type.element_type not in self.types:
             raise UnsupportedType(
                 f"{node.where}: {self.name} is {value.element_type.name}; accepted: "
@@ -505,7 +505,7 @@ class Op(Node):
         for kind in types:
             check_shape(kind.shape, f"{node.where}: the result")
         _check_hint(node, types[0])
-        folded = _fold(node, types)
+        folded = _fold(node, types) if graph.folds else None
         if folded is not None:
             return tuple(
                 graph.add_constant(_as_type(data, kind), node.id)
@@ -608,7 +608,8 @@ def python_signature(cls: Type[Op]) -> inspect.Signature:
 def python_function(cls: Type[Op], current_graph: Callable[[], Graph]) -> Callable[..., Any]:
     """``odla_ipu.conv`` and its like: adds the op to the graph of its operands.
 
-    The graph is that of the first operand that is a value, else ``current_graph()``.  The function
+    The graph is that of the first operand that is a value of a computation, else of any value, else
+    ``current_graph()``.  The function
     returns the result, or a tuple of results for ops with several.
     """
     described = python_signature(cls)
@@ -632,14 +633,14 @@ def python_function(cls: Type[Op], current_graph: Callable[[], Graph]) -> Callab
 
 
 def _graph_of(arguments: Mapping[str, Any]) -> Optional[Graph]:
+    interpreted: Optional[Graph] = None
     for given in arguments.values():
-        if isinstance(given, Value):
-            return given.graph
-        if isinstance(given, (list, tuple)):
-            for one in given:
-                if isinstance(one, Value):
+        for one in given if isinstance(given, (list, tuple)) else (given,):
+            if isinstance(one, Value):
+                if one.graph.folds:
                     return one.graph
-    return None
+                interpreted = one.graph
+    return interpreted
 
 
 def _python_name(name: str) -> str:
