@@ -2,12 +2,26 @@
 
 ``read`` parses a file (``model``) and adds its nodes to a graph in order (``convert``) with one
 converter for each operator: ``elementwise``, ``linear`` (products, convolutions, pooling, norms),
-``shapes`` (data movement), ``resize``, ``recurrent``, ``quantized`` and ``control``.
+``shapes`` (data movement), ``scatter``, ``resize``, ``regions``, ``recurrent``, ``quantized``,
+``loss``, ``text``, ``signal`` and ``control``.
 
 Importing this package imports ``onnx``; where PopART is to be used, load it first.
 """
 
-from . import control, elementwise, linear, quantized, recurrent, resize, shapes
+from . import (
+    control,
+    elementwise,
+    linear,
+    loss,
+    quantized,
+    recurrent,
+    regions,
+    resize,
+    scatter,
+    shapes,
+    signal,
+    text,
+)
 from .convert import CONVERTERS, convert, read
 from .model import Model, parse
 
@@ -18,10 +32,15 @@ __all__ = [
     "convert",
     "elementwise",
     "linear",
+    "loss",
     "parse",
     "quantized",
     "read",
     "recurrent",
+    "regions",
     "resize",
+    "scatter",
     "shapes",
+    "signal",
+    "text",
 ]

@@ -15,7 +15,19 @@ import inspect
 import os
 import typing
 from collections import ChainMap
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
@@ -101,6 +113,10 @@ class Step:
         """Whether the node's output ``index`` has a name."""
         outputs = self.node.outputs
         return index < len(outputs) and outputs[index] != ""
+
+    def is_read(self, index: int) -> bool:
+        """Whether other nodes, in this graph or in sub-graphs, read the output ``index``."""
+        return self.wants(index) and self.node.outputs[index] in self.walk.read_by_nodes
 
     def error(self, message: str) -> InvalidParameter:
         return InvalidParameter(f"{self.node.label}: {message}")
@@ -225,11 +241,13 @@ class _Walk:
         self.graph = graph
         self.opset = model.opsets[""]
         self.refused: List[str] = []
+        self.read_by_nodes: Set[str] = set()
 
     def subgraph(self, subgraph: Subgraph, values: Values) -> List[Value]:
         """Convert the nodes that the outputs need; returns the outputs."""
         values.maps[0].update(subgraph.initializers)
         needed = _needed(subgraph)
+        self.read_by_nodes.update(name for names in reads(needed) for name in names)
         makers = {name: node for node in needed for name in node.outputs if name}
         for node in needed:
             self.convert_node(node, values, makers)

@@ -11,6 +11,9 @@ from .shapes import pad_with
 
 _FIRST = MemoryLayout.CHANNELS_FIRST
 
+_INDEXED_WINDOW = 64
+"""The largest window of a MaxPool with indices; each element of it is a few ops."""
+
 # Matrix products.
 
 
@@ -125,10 +128,32 @@ def _ceil_padding(window: _Window, spatial: Sequence[int]) -> List[int]:
     return outer
 
 
+def convolution_window(step: Step, x: Value, kernel: Value) -> _Window:
+    """The window of a convolution with a kernel [O,I,S...]."""
+    size = list(kernel.dims[2:])
+    return _window(step, x.dims[2:], _entries(step, "kernel_shape", size) if size else size)
+
+
+def windows_of(step: Step, x: Value, window: _Window) -> List[Value]:
+    """For each place in a window, in order, the elements there of all windows of x [N,C,S...]."""
+    back = [b + outer for b, outer in zip(window.back, window.outer)]
+    x = pad_with(step, x, [0, 0, *window.front], [0, 0, *back], 0)
+    counts = [(n - reach) // s + 1 for n, reach, s in zip(x.dims[2:], window.reach, window.strides)]
+    if min(counts) < 1:
+        raise step.error(f"the window {window.size} is larger than the padded input {x.type}")
+    parts = []
+    for offset in np.ndindex(*window.size):
+        part = x
+        places = zip(offset, window.strides, window.dilations, counts)
+        for axis, (i, s, d, count) in enumerate(places, 2):
+            part = step.slice(part, axis, i * d, i * d + (count - 1) * s + 1, s)
+        parts.append(part)
+    return parts
+
+
 @converter("Conv")
 def _conv(step: Step, x: Value, kernel: Value, bias: Optional[Value] = None) -> Value:
-    size = list(kernel.dims[2:])
-    window = _window(step, x.dims[2:], _entries(step, "kernel_shape", size) if size else size)
+    window = convolution_window(step, x, kernel)
     return step.op(
         "Conv",
         x,
@@ -225,8 +250,40 @@ def _pool(step: Step, name: str, x: Value, window: _Window, **attributes: Any) -
 def _max_pool(step: Step, x: Value) -> Results:
     window = _window(step, x.dims[2:], list(step.get("kernel_shape")))
     if max(window.dilations) == 1:
-        return [_pool(step, "MaxPool", x, window), None]
-    return [_dilated_max_pool(step, x, window), None]
+        y = _pool(step, "MaxPool", x, window)
+    else:
+        y = _dilated_max_pool(step, x, window)
+    return [y, _max_positions(step, x, y, window)] if step.wants(1) else y
+
+
+def _max_positions(step: Step, x: Value, y: Value, window: _Window) -> Value:
+    """Where the first of the largest elements of each window is in x."""
+    if product(window.size) > _INDEXED_WINDOW:
+        raise Unsupported(
+            f"indices of a window of {product(window.size)} elements; accepted: {_INDEXED_WINDOW}"
+        )
+    is_column_major = bool(step.get("storage_order", 0))
+    if is_column_major and x.rank != 4:
+        raise Unsupported(f"storage_order is 1 for the input {x.type}; accepted: rank 4")
+    planes, space = product(x.dims[:2]), x.dims[2:]
+    inner = np.arange(product(space)).reshape(space[::-1] if is_column_major else space)
+    inner = inner.T if is_column_major else inner
+    positions = np.arange(planes).reshape(-1, *[1] * len(space)) * product(space) + inner
+    back = [b + outer for b, outer in zip(window.back, window.outer)]
+    sides = [(0, 0), (0, 0), *zip(window.front, back)]
+    known = np.pad(positions.reshape(x.dims), sides, constant_values=-1)
+    found = step.constant(np.zeros(y.dims, np.int32))
+    # The last choice counts, so the first position comes last.
+    offsets = list(np.ndindex(*window.size))
+    for part, offset in zip(reversed(windows_of(step, x, window)), reversed(offsets)):
+        place = known
+        for axis, (i, s, d) in enumerate(zip(offset, window.strides, window.dilations), 2):
+            place = np.take(place, i * d + s * np.arange(y.dims[axis]), axis)
+        is_found = step.op("Equal", part, y)
+        if (place < 0).any():
+            is_found = step.op("And", is_found, step.constant(place >= 0))
+        found = step.op("Select", is_found, step.constant(place, np.int32), found)
+    return step.cast(found, ElementType.INT64)
 
 
 def _dilated_max_pool(step: Step, x: Value, window: _Window) -> Value:

@@ -1,0 +1,147 @@
+"""Converters of operators on regions of images and on boxes."""
+
+from typing import Any, Optional
+
+import numpy as np
+
+from ...graph import Value
+from ...types import ElementType, MemoryLayout, ValueType
+from .convert import Step, Unsupported, converter
+
+_FIRST = MemoryLayout.CHANNELS_FIRST
+
+
+@converter("RoiAlign")
+def _roi_align(step: Step, x: Value, rois: Value, images: Value) -> Value:
+    if step.get("mode", "avg") != "avg":
+        raise Unsupported(f"mode is '{step.get('mode')}'; accepted: avg")
+    scale = step.get("spatial_scale", 1.0)
+    default = "half_pixel" if step.opset >= 16 else "output_half_pixel"
+    if step.get("coordinate_transformation_mode", default) == "half_pixel":
+        rois = _shifted(step, rois, scale)
+    height, width = step.get("output_height", 1), step.get("output_width", 1)
+    return _pooled(
+        step,
+        "ROIAlign",
+        x,
+        rois,
+        images,
+        (height, width),
+        sampling_ratio=step.get("sampling_ratio", 0),
+        scale=scale,
+    )
+
+
+def _shifted(step: Step, rois: Value, scale: float) -> Value:
+    """Regions of half-pixel coordinates in those of ODLA, which begin half a pixel later.
+
+    ODLA takes smaller regions for those of one pixel, half_pixel takes them as they are.
+    """
+    known = step.known(rois, "rois, whose size decides whether half_pixel is available,")
+    if known.size and ((known[:, 2:] - known[:, :2]) * scale < 1).any():
+        raise Unsupported("half_pixel is not available for regions of less than one pixel")
+    return step.constant(known - known.dtype.type(0.5 / scale))
+
+
+@converter("MaxRoiPool")
+def _max_roi_pool(step: Step, x: Value, rois: Value) -> Value:
+    if rois.rank != 2 or rois.dims[1] != 5:
+        raise step.error(f"rois are {rois.type}; accepted: [R,5] of image, x1, y1, x2, y2")
+    images = step.reshape(step.slice(rois, 1, 0, 1), [rois.dims[0]])
+    height, width = step.get("pooled_shape")
+    return _pooled(
+        step,
+        "ROIMaxPool",
+        x,
+        step.slice(rois, 1, 1, 5),
+        step.cast(images, ElementType.INT32),
+        (height, width),
+        win_h=height,
+        win_w=width,
+        scale=step.get("spatial_scale", 1.0),
+    )
+
+
+def _pooled(
+    step: Step, name: str, x: Value, rois: Value, images: Value, cells: Any, **attributes: Any
+) -> Value:
+    """ODLA's regions belong to the images in order, as many to each; ONNX's name their image."""
+    count, whole = images.type.elements, x.dims[0]
+    if x.rank != 4 or rois.dims != (count, 4) or images.rank != 1:
+        raise step.error(
+            f"the input is {x.type}, regions {rois.type}, their images {images.type}; accepted: "
+            "NCHW, [R,4] and [R]"
+        )
+    if count == 0:
+        return step.constant(np.zeros([0, x.dims[1], *cells]), x.element_type.dtype)
+
+    def pool(some: Value, regions: Value) -> Value:
+        if name == "ROIAlign":
+            attributes["output_dim"] = [regions.dims[0], x.dims[1], *cells]
+        return step.op(name, some, regions, input_layout=_FIRST, **attributes)
+
+    if images.data is None:
+        return pool(x if whole == 1 else step.op("Gather", x, images, axis=0), rois)
+    numbers = images.data.astype(np.int64)
+    if not 0 <= numbers.min() <= numbers.max() < whole:
+        raise step.error(f"regions of the images {numbers.tolist()}; accepted: 0 to {whole - 1}")
+    order = np.argsort(numbers, kind="stable")
+    is_ordered = bool((np.diff(numbers) >= 0).all())
+    sorted_rois = rois if is_ordered else step.gather(rois, order, 0)
+    counts = np.bincount(numbers, minlength=whole)
+    if (counts == counts[0]).all():
+        y = pool(x, sorted_rois)
+    else:
+        ends = np.cumsum(counts)
+        parts = [
+            pool(step.slice(x, 0, one, one + 1), step.slice(sorted_rois, 0, end - n, end))
+            for one, (n, end) in enumerate(zip(counts.tolist(), ends.tolist()))
+            if n
+        ]
+        y = step.concat(parts, 0)
+    return y if is_ordered else step.gather(y, np.argsort(order), 0)
+
+
+@converter("NonMaxSuppression")
+def _non_max_suppression(
+    step: Step,
+    boxes: Value,
+    scores: Value,
+    count: Optional[Value] = None,
+    overlap: Optional[Value] = None,
+    threshold: Optional[Value] = None,
+) -> Value:
+    """As many rows as can be selected; those not used hold -1.
+
+    ONNX has only the used ones, so other nodes that read them would compute something else.
+    """
+    if step.is_read(0):
+        raise Unsupported(
+            "other nodes read its result, whose size depends on the data; make it an output of the "
+            "model, and go on from there on the host"
+        )
+    most = 0 if count is None else step.integer(count, "max_output_boxes_per_class")
+    if step.get("center_point_box", 0):
+        boxes = _corners(step, boxes)
+    batch, classes, boxes_each = scores.dims if scores.rank == 3 else (0, 0, 0)
+    rows = batch * classes * min(max(most, 0), boxes_each)
+    return step.op(
+        "NMS",
+        boxes,
+        scores,
+        max_num_outputs=max(most, 0),
+        iou_threshold=0.0 if overlap is None else step.number(overlap, "iou_threshold"),
+        score_threshold=(
+            -np.inf if threshold is None else step.number(threshold, "score_threshold")
+        ),
+        output_value_type=ValueType(ElementType.INT64, (rows, 3)),
+    )
+
+
+def _corners(step: Step, boxes: Value) -> Value:
+    """y1, x1, y2, x2 of boxes given as the x and y of their centre, width and height."""
+    x, y, width, height = (step.slice(boxes, 2, side, side + 1) for side in range(4))
+    half = step.like(boxes, 0.5)
+    across, down = step.op("Mul", width, half), step.op("Mul", height, half)
+    sides = [step.op(name, *pair) for name in ("Sub", "Add") for pair in ((y, down), (x, across))]
+    return step.concat(sides, 2)
