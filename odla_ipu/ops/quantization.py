@@ -9,13 +9,13 @@ import numpy as np
 
 from ..errors import UnsupportedType
 from ..registry import Op, i32, optional_tensor, target_type, tensor
-from ..types import FLOATS, ElementType, Types, ValueType, known
+from ..types import FLOATS, UNSIGNED, ElementType, Types, ValueType, known
 from .common import axis_of
 
 _FLOAT32, _INT32 = ElementType.FLOAT32, ElementType.INT32
-_INT8, _UINT8 = ElementType.INT8, ElementType.UINT8
-_BYTES: Types = frozenset({_INT8, _UINT8})
-_STORED: Types = _BYTES | {_INT32}
+_NARROW: Types = frozenset(
+    {ElementType.INT8, ElementType.UINT8, ElementType.INT16, ElementType.UINT16}
+)
 
 
 class _Linear(Op, declare=False):
@@ -67,9 +67,14 @@ class _Linear(Op, declare=False):
 
     def stored_as(self, kind: ElementType) -> ElementType:
         """The type of the numbers whose bytes data of type ``kind`` are."""
-        if self.zero_point is not None and {kind, self.zero_point.element_type} == _BYTES:
-            return self.zero_point.element_type
-        return kind
+        return kind if self.zero_point is None else self.zero_point.element_type
+
+    def check_zero_point(self, kind: ElementType) -> None:
+        if self.stored_as(kind).host_bytes != kind.host_bytes:
+            raise UnsupportedType(
+                f"{self.where}: zero_point is {self.zero_point.element_type.name}; accepted for "
+                f"{kind.name}: an integer type of {8 * kind.host_bytes} bits"
+            )
 
 
 class Quantize(_Linear):
@@ -81,17 +86,18 @@ class Quantize(_Linear):
 
     input = tensor(FLOATS | {_INT32})
     scale = tensor(FLOATS)
-    zero_point = optional_tensor(_BYTES)
+    zero_point = optional_tensor(_NARROW)
     axis = i32(1)
     target_data_type = target_type()
 
     def normalise(self) -> None:
         super().normalise()
-        if self.target_data_type not in _BYTES:
+        if self.target_data_type not in _NARROW:
             raise UnsupportedType(
                 f"{self.where}: target_data_type is {self.target_data_type.name}; accepted: INT8, "
-                "UINT8"
+                "INT16, UINT8, UINT16"
             )
+        self.check_zero_point(self.target_data_type)
 
     def fold(self, x: np.ndarray, scale: np.ndarray, *zero: np.ndarray) -> np.ndarray:
         scaled = x.astype(np.float32) / scale.astype(np.float32).reshape(self._dims(self.scale))
@@ -119,9 +125,9 @@ class Dequantize(_Linear):
     under UINT8 says that input holds the bytes of INT8 numbers.
     """
 
-    input = tensor(_STORED)
+    input = tensor(_NARROW | {_INT32})
     scale = tensor(FLOATS)
-    zero_point = optional_tensor(_STORED)
+    zero_point = optional_tensor(_NARROW | {_INT32})
     axis = i32(1)
     target_data_type = target_type()
 
@@ -132,6 +138,7 @@ class Dequantize(_Linear):
                 f"{self.where}: target_data_type is {self.target_data_type.name}; accepted: "
                 "FLOAT16, FLOAT32, FLOAT64"
             )
+        self.check_zero_point(self.input.element_type)
 
     def fold(self, x: np.ndarray, scale: np.ndarray, *zero: np.ndarray) -> np.ndarray:
         stored = x.astype(self.stored_as(self.input.element_type).dtype)
@@ -149,9 +156,10 @@ class Dequantize(_Linear):
         return y if self.target_data_type is _FLOAT32 else b.cast(y, self.target_data_type)
 
     def _reinterpreted(self, b: Any, x: Any, kind: ElementType) -> Any:
-        """INT32 numbers of one type of bytes as those of the other."""
-        if kind is _UINT8:
-            is_other, step = b.onnx.greater([x, b.scalar(127, _INT32)]), -256
+        """INT32 numbers of an unsigned type as those of the signed one, or the other way round."""
+        count = 1 << 8 * kind.host_bytes
+        if kind in UNSIGNED:
+            is_other, step = b.onnx.less([b.scalar(count // 2 - 1, _INT32), x]), -count
         else:
-            is_other, step = b.onnx.less([x, b.scalar(0, _INT32)]), 256
+            is_other, step = b.onnx.less([x, b.scalar(0, _INT32)]), count
         return b.onnx.where([is_other, b.onnx.add([x, b.scalar(step, _INT32)]), x])

@@ -16,10 +16,12 @@ def quantize(x, scale, zero_point, target_data_type, axis=1):
     if zero_point is None:
         zero_point = np.zeros((), kind)
     moved = np.round(scaled) + _along(zero_point.astype(np.float64), axis, x.ndim)
-    low, high = {"u": (0, 255), "i": (-128, 127)}[zero_point.dtype.kind]
+    count = 256**kind.itemsize
+    low = 0 if zero_point.dtype.kind == "u" else -count // 2
+    numbers = np.minimum(np.maximum(moved, low), low + count - 1).astype(int)
     # Bytes of the zero point's type, read as the target's.
-    numbers = np.minimum(np.maximum(moved, low), high).astype(int)
-    return np.array([number % 256 for number in numbers.flat], "uint8").reshape(x.shape).view(kind)
+    unsigned = np.array([number % count for number in numbers.flat], f"uint{8 * kind.itemsize}")
+    return unsigned.reshape(x.shape).view(kind)
 
 
 def dequantize(x, scale, zero_point, target_data_type, axis=1):

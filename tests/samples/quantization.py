@@ -41,6 +41,9 @@ SAMPLES = [
     _quantize(_wide.astype("int32"), np.float32(4), np.uint8(100)),
     _quantize(np.zeros((2, 0), "float32"), np.float32(1), None),
     _quantize(_wide, _scales, np.int8([0, 1, -128, 127]), constants=(0, 1, 2)),
+    _quantize(_wide, np.float32(0.01), np.uint16(30000), "uint16"),
+    _quantize(_wide, np.float32(0.001), np.int16(-30000), "int16"),
+    _quantize(_wide, np.float32(0.001), np.int16(-30000), "uint16"),
 ]
 
 _bytes = np.arange(256).reshape(2, 4, 32)
@@ -60,4 +63,7 @@ SAMPLES += [
     _dequantize(np.uint8(200), np.float32(0.5), np.uint8(128)),
     _dequantize(np.zeros((0, 3), "int8"), np.float32(1), None),
     _dequantize(_bytes.astype("uint8"), _scales, np.int8([0, 1, -2, 3]), constants=(0, 1, 2)),
+    _dequantize((_bytes * 257).astype("uint16"), np.float32(0.5), np.uint16(32767)),
+    _dequantize((_bytes * 257).astype("uint16"), np.float32(0.5), np.int16(-3)),
+    _dequantize((_bytes * 257).astype("int16"), np.float32(0.5), np.uint16(3)),
 ]
