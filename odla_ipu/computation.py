@@ -11,7 +11,7 @@
 import math
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from .graph import Graph, Value, specialise
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
 
 if TYPE_CHECKING:
+    from .dynamic import DynamicExecutable
     from .executable import Executable
 
 _open = threading.local()
@@ -36,7 +37,7 @@ class Computation:
 
     def __init__(self, name: str = "computation", graph: Optional[Graph] = None):
         self.graph = Graph(name) if graph is None else graph
-        self._executables: Dict[Tuple[Any, ...], Executable] = {}
+        self._executables: Dict[Tuple[Any, ...], Any] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Computation":
@@ -46,7 +47,9 @@ class Computation:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        _open.stack.remove(self)
+        # Its last entry: the computation may be open further out, too.
+        stack = _open.stack
+        del stack[len(stack) - 1 - stack[::-1].index(self)]
 
     # Building.
 
@@ -92,20 +95,22 @@ class Computation:
         precision: str = "fp32",
         batch: Optional[int] = None,
         shapes: Optional[Mapping[str, Sequence[int]]] = None,
-    ) -> "Executable":
+    ) -> "Union[Executable, DynamicExecutable]":
         """Compile for ``device`` (``auto``, ``sim``, ``ipu``, ``ipu_model``; ``ODLA_IPU_DEVICE``).
 
         ``precision`` is ``fp32`` or ``fp16`` (weights and activations; inputs and outputs keep
         their types).  ``batch`` replaces the first dimension of the arguments, ``shapes`` fixes
-        shapes by name.  Raises InvalidParameter when a shape stays open or an argument is wrong,
-        DeviceUnavailable when the named device cannot be used, OutOfMemory when it is too small.
+        shapes by name.  What takes its shape from a computed value is compiled when it is run.
+        Raises InvalidParameter when a shape stays open or an argument is wrong, DeviceUnavailable
+        when the named device cannot be used, OutOfMemory when it is too small.
         """
         # Imported late: a program that imports odla_ipu should not wait for what it may not use.
+        from .dynamic import DynamicExecutable, is_dynamic
         from .executable import compile_graph
         from .passes import PRECISIONS
         from .passes.shapes import with_batch
 
-        if precision not in PRECISIONS:
+        if not isinstance(precision, str) or precision not in PRECISIONS:
             raise InvalidParameter(
                 f"precision is {precision!r}; accepted: {', '.join(sorted(PRECISIONS))}"
             )
@@ -115,6 +120,8 @@ class Computation:
         if batch is not None:
             graph = with_batch(graph, batch)
         _check(graph)
+        if is_dynamic(graph):
+            return DynamicExecutable(graph, device, precision)
         return compile_graph(graph, device, precision)
 
     def run(
@@ -128,9 +135,11 @@ class Computation:
 
         Open dimensions are taken from the arrays given; each new set of shapes compiles once.
         """
-        given = {**(inputs or {}), **named}
+        from .executable import merged_inputs
+
+        given = merged_inputs(inputs, named)
         shapes = {
-            argument.id: np.shape(given[argument.id])
+            argument.id: _shape_of(given[argument.id], argument)
             for argument in self.graph.arguments
             if not argument.type.is_static and argument.id in given
         }
@@ -147,6 +156,15 @@ class Computation:
                 executable = self.compile(device, precision, shapes=shapes)
                 self._executables[key] = executable
         return executable.run(given)
+
+
+def _shape_of(given: Any, argument: Value) -> Tuple[int, ...]:
+    try:
+        return np.shape(given)
+    except ValueError:
+        raise InvalidParameter(
+            f"input '{argument.id}' takes {argument.type}, not rows of different lengths"
+        ) from None
 
 
 def current() -> Computation:
@@ -180,7 +198,8 @@ def current_graph() -> Graph:
 
 def output(value: Value, name: Optional[str] = None) -> Value:
     """:meth:`Computation.output` of the computation that ``value`` belongs to."""
-    value.graph.set_output(value, name)
+    graph = value.graph if isinstance(value, Value) else current().graph
+    graph.set_output(value, name)
     return value
 
 

@@ -94,9 +94,10 @@ class Field:
 class TensorField(Field):
     is_tensor = True
 
-    def __init__(self, types: Types, default: Any):
+    def __init__(self, types: Types, default: Any, shaping: bool = False):
         super().__init__("value", default)
         self.types = types
+        self.shaping = shaping
 
     def convert(self, node: "Op", given: Any) -> Optional[Value]:
         if given is None:
@@ -121,8 +122,11 @@ class TensorField(Field):
                 dtype = node.scalar_type(given, self.types)
             data = np.asarray(given, dtype)
             element_type(data.dtype)
+            if data.dtype.kind in "iub" and not np.array_equal(data, np.asarray(given)):
+                raise ValueError("a fraction, or a number out of range")
         except (TypeError, ValueError, OverflowError, UnsupportedType):
-            raise self.reject(node, given, "a value, an array or a number") from None
+            kind = "" if dtype is None else f" of {dtype.name}"
+            raise self.reject(node, given, f"a value, an array or a number{kind}") from None
         return node.graph.add_constant(data)
 
 
@@ -298,14 +302,18 @@ class ValueTypeField(Field):
 # the checked value, not for the Field.
 
 
-def tensor(types: Types = ANY) -> Any:
-    """A value operand of one of the element types."""
-    return TensorField(types, REQUIRED)
+def tensor(types: Types = ANY, shaping: bool = False) -> Any:
+    """A value operand of one of the element types.
+
+    ``shaping`` ones decide the device's program: where they are not constant, they are computed
+    first and the program is made for what they turn out to be.
+    """
+    return TensorField(types, REQUIRED, shaping)
 
 
-def optional_tensor(types: Types = ANY) -> Any:
+def optional_tensor(types: Types = ANY, shaping: bool = False) -> Any:
     """A value operand that may be absent (None, NULL in C)."""
-    return TensorField(types, None)
+    return TensorField(types, None, shaping)
 
 
 def tensors(types: Types = ANY) -> Any:

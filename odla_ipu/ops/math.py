@@ -858,20 +858,21 @@ class ArgMin(_ArgExtreme):
 
 
 class CumSum(Op):
-    """Running sum along ``axis`` (a constant of one element); see ONNX CumSum-11."""
+    """Running sum along ``axis``, one number; see ONNX CumSum-11."""
 
     input = tensor(NUMERIC)
-    axis = tensor(frozenset({ElementType.INT32, ElementType.INT64}))
+    axis = tensor(frozenset({ElementType.INT32, ElementType.INT64}), shaping=True)
     exclusion = flag(False)
     reverse = flag(False)
 
     def normalise(self) -> None:
-        if self.axis.data is None or self.axis.data.size != 1:
-            raise self.error(
-                f"axis is {self.axis.type}; accepted: a constant of one element, since the axis "
-                "decides the program of the device"
-            )
-        axis_of(self, int(self.axis.data.reshape(-1)[0]), self.input.rank)
+        if self.axis.type.is_static and self.axis.type.elements != 1:
+            raise self.error(f"axis is {self.axis.type}; accepted: one element")
+        if self.axis.data is not None:
+            self._axis()
+
+    def _axis(self) -> int:
+        return axis_of(self, int(self.axis.data.reshape(-1)[0]), self.input.rank)
 
     def infer(self) -> ValueType:
         return self.input.type
@@ -880,9 +881,8 @@ class CumSum(Op):
         kind = self.input.element_type
         wide = kind if kind in ARITHMETIC else ElementType.INT32
         x = self.input if wide is kind else b.cast(self.input, wide)
-        axis = axis_of(self, int(self.axis.data.reshape(-1)[0]), self.input.rank)
         total = b.onnx.cumsum(
-            [x, b.constant([axis], np.int32)],
+            [x, b.constant([self._axis()], np.int32)],
             exclusive=int(self.exclusion),
             reverse=int(self.reverse),
         )

@@ -54,22 +54,12 @@ _INT32 = ElementType.INT32
 _INDICES: Types = frozenset({ElementType.INT32, ElementType.INT64})
 
 
-def _numbers(op: Op, value: Any, name: str) -> Optional[List[int]]:
-    """The integers of an operand that the program of the device depends on.
+def _numbers(value: Any) -> Optional[List[int]]:
+    """The integers of an operand that the program of the device depends on; None while it is open.
 
-    None while arguments have open dimensions: fixing them may turn the operand into a constant.
+    It is open while arguments have open dimensions, and when it is computed at run time.
     """
-    _refuse_computed(op, value, name)
     return None if value.data is None else [int(number) for number in value.data.reshape(-1)]
-
-
-def _refuse_computed(op: Op, value: Any, name: str) -> None:
-    if value.data is None and all(argument.type.is_static for argument in op.graph.arguments):
-        raise op.error(
-            f"{name} is computed at run time ({value.type}); accepted: a constant, since shapes "
-            "are part of the device's program; compute it on the host, or build one computation "
-            "for each shape"
-        )
 
 
 def _merged(op: Op, left: Dim, right: Dim, accepted: str) -> Dim:
@@ -221,11 +211,11 @@ class TileDynamic(_Tile):
     """Tile with the counts in a constant vector."""
 
     input = tensor(ANY)
-    repeat = tensor(_INDICES)
+    repeat = tensor(_INDICES, shaping=True)
     output_dims = output_dims()
 
     def counts(self) -> Optional[Sequence[int]]:
-        return _numbers(self, self.repeat, "repeat")
+        return _numbers(self.repeat)
 
     def fold(self, x: np.ndarray, repeat: np.ndarray) -> np.ndarray:
         return np.tile(x, repeat)
@@ -367,7 +357,7 @@ class ReshapeDynamic(_Reshape):
     """Reshape to a constant vector: 0 copies the dimension of input, one -1 is inferred."""
 
     input = tensor(ANY)
-    output_shape = tensor(_INDICES)
+    output_shape = tensor(_INDICES, shaping=True)
 
     def normalise(self) -> None:
         if self.output_shape.rank != 1 or not known(self.output_shape.shape[0]):
@@ -376,7 +366,7 @@ class ReshapeDynamic(_Reshape):
             )
 
     def target(self) -> _Dims:
-        wanted = _numbers(self, self.output_shape, "output_shape")
+        wanted = _numbers(self.output_shape)
         if wanted is None:
             return (UNKNOWN,) * int(self.output_shape.shape[0])
         if min(wanted, default=0) < UNKNOWN:
@@ -499,30 +489,33 @@ class Stack(Op):
 
 
 class Split(Op):
-    """``num_split`` equal parts along the constant axis ``split_dim``."""
+    """``num_split`` equal parts along the axis ``split_dim``, one number."""
 
     input = tensor(ANY)
-    split_dim = tensor(_INDICES)
+    split_dim = tensor(_INDICES, shaping=True)
     num_split = i32()
 
     def normalise(self) -> None:
-        if self.split_dim.data is None or self.split_dim.data.size != 1:
-            raise self.error(
-                f"split_dim is {self.split_dim.type}; accepted: a constant of one element, since "
-                "shapes are part of the device's program"
-            )
-        axis = int(self.split_dim.data.reshape(-1)[0])
-        self.axis = axis_of(self, axis, self.input.rank, "split_dim")
+        if self.split_dim.type.is_static and self.split_dim.type.elements != 1:
+            raise self.error(f"split_dim is {self.split_dim.type}; accepted: one element")
+        if self.num_split < 1:
+            raise self.error(f"num_split is {self.num_split}; accepted: 1 and more")
+        numbers, rank = _numbers(self.split_dim), self.input.rank
+        self.axis: Any = None  # until split_dim is known
+        if numbers is not None:
+            self.axis = axis_of(self, numbers[0], rank, "split_dim")
 
     def infer(self) -> Sequence[ValueType]:
-        dims, axis, count = self.input.shape, self.axis, self.num_split
-        size = dims[axis]
-        if count < 1 or (isinstance(size, int) and size >= 0 and size % count):
+        dims, count = self.input.shape, self.num_split
+        if self.axis is None:
+            return [ValueType(self.input.element_type, (UNKNOWN,) * len(dims))] * count
+        size = dims[self.axis]
+        if isinstance(size, int) and size >= 0 and size % count:
             raise self.error(
-                f"num_split is {count}; accepted: a divisor of {size}, the size of axis {axis}"
+                f"num_split is {count}; accepted: a divisor of {size}, the size of axis {self.axis}"
             )
         part = size // count if isinstance(size, int) and size >= 0 else UNKNOWN
-        part_dims = (*dims[:axis], part, *dims[axis + 1 :])
+        part_dims = (*dims[: self.axis], part, *dims[self.axis + 1 :])
         return [ValueType(self.input.element_type, part_dims)] * count
 
     def fold(self, x: np.ndarray, axis: np.ndarray) -> Sequence[np.ndarray]:
@@ -566,14 +559,14 @@ class DimsExpand(Op):
 
     input = tensor(_INDICES)
     original = tensor(_INDICES)
-    axes = tensor(_INDICES)
+    axes = tensor(_INDICES, shaping=True)
     output_dims = output_dims()
 
     def infer(self) -> ValueType:
         for name in ("input", "original", "axes"):
             if getattr(self, name).rank != 1:
                 raise self.error(f"{name} is {getattr(self, name).type}; accepted: a vector")
-        axes, length = _numbers(self, self.axes, "axes"), self.input.shape[0]
+        axes, length = _numbers(self.axes), self.input.shape[0]
         count = self.original.shape[0]
         if axes is not None and known(count) and count != len(axes):
             raise self.error(f"original has {count} and axes {len(axes)} entries; accepted: equal")
@@ -596,7 +589,7 @@ class DimsExpand(Op):
         x, original = _int32(b, self.input), _int32(b, self.original)
         length = self.input.dims[0]
         parts = [b.slice(x, 0, index, index + 1) for index in range(length)]
-        axes = _numbers(self, self.axes, "axes") or []
+        axes = _numbers(self.axes) or []
         for position, axis in enumerate(self._places(axes, length)):
             new = b.slice(original, 0, position, position + 1)
             moved = b.onnx.add([new, parts[axis]])
@@ -747,18 +740,18 @@ class SliceDynamic(_Slice):
     """
 
     input = tensor(ANY)
-    start = tensor(_INDICES)
-    size = tensor(_INDICES)
-    stride = optional_tensor(_INDICES)
+    start = tensor(_INDICES, shaping=True)
+    size = tensor(_INDICES, shaping=True)
+    stride = optional_tensor(_INDICES, shaping=True)
     output_dims = output_dims()
 
     def bounds(self) -> Optional[Sequence[Tuple[int, int, int]]]:
         rank = self.input.rank
-        starts = _numbers(self, self.start, "start")
-        sizes = _numbers(self, self.size, "size")
+        starts = _numbers(self.start)
+        sizes = _numbers(self.size)
         strides: Optional[List[int]] = [1] * rank
         if self.stride is not None:
-            strides = _numbers(self, self.stride, "stride")
+            strides = _numbers(self.stride)
         if starts is None or sizes is None or strides is None:
             return None
         if not len(starts) == len(sizes) == len(strides) == rank:
@@ -970,7 +963,7 @@ class Compress(Op):
     """
 
     input = tensor(ANY)
-    condition = tensor(BOOLS)
+    condition = tensor(BOOLS, shaping=True)
     axis = i32(NO_AXIS)
     max_output_shape = output_dims(checked=False)
 
@@ -989,7 +982,6 @@ class Compress(Op):
 
     def _indices(self) -> Optional[List[int]]:
         """What is selected; None while condition is open."""
-        _refuse_computed(self, self.condition, "condition")
         return None if self.condition.data is None else np.flatnonzero(self.condition.data).tolist()
 
     def _axis(self) -> int:
@@ -1217,8 +1209,8 @@ class ResizeDynamic(_Resize):
     """
 
     input = tensor(NUMERIC)
-    scales = optional_tensor(FLOATS)
-    sizes = optional_tensor(_INDICES)
+    scales = optional_tensor(FLOATS, shaping=True)
+    sizes = optional_tensor(_INDICES, shaping=True)
     interpolation = choice(InterpolationMode, InterpolationMode.NEAREST, "interpolation_mode")
     mode = choice(ResizeCoordinateMode, ResizeCoordinateMode.HALF_PIXEL, "resize_coordinate_mode")
     output_dims = output_dims()
@@ -1229,7 +1221,6 @@ class ResizeDynamic(_Resize):
             raise self.error("accepted: exactly one of scales and sizes")
         name = "sizes" if self.scales is None else "scales"
         given = getattr(self, name)
-        _refuse_computed(self, given, name)
         if given.data is None:
             return (UNKNOWN,) * rank
         entries = given.data.reshape(-1).tolist()
