@@ -79,7 +79,6 @@ _PAIRS = {"max_gram_length": 2, **_GRAMS}
                 **_FLOAT),
         refused("dequantize", [UINT8, zeros(), None], "target_data_type is INT8", UnsupportedType,
                 target_data_type="int8"),
-        refused("compress", [zeros(2, 3), zeros(2, dtype="bool")], "condition is computed"),
         refused("compress", [zeros(2, 3), [[True]]], "accepted: a vector"),
         refused("compress", [zeros(2, 3), [False, False, True]], "true at 2; accepted: below 2",
                 axis=0),
