@@ -1,21 +1,13 @@
-"""ONNX's own node tests through the whole stack.
-
-Operands that decide shapes are inputs in these tests; an IPU program needs them constant, so where
-a model is refused for that, all inputs but the first become initializers.
-"""
+"""ONNX's own node tests, as the installed version makes them, through the whole stack."""
 
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
+from onnx_node_cases import check, check_all, tensors
 from onnx_node_gaps import reason
-
-from odla_ipu.errors import UnsupportedOp
-from odla_ipu.frontends import backend
 
 REPRESENTATIVE = """
 abs acos add_bcast and_bcast4v3d argmax_default_axis_example argmin_negative_axis_keepdims_random
@@ -71,51 +63,9 @@ def loaded(case):
     folder = Path(case.model_dir)
     data = []
     for one in sorted(folder.glob("test_data_set_*")):
-        data.append([read_tensors(one, "input"), read_tensors(one, "output")])
+        files = {file.name: file.read_bytes() for file in one.glob("*.pb")}
+        data.append(tensors(files))
     return dataclasses.replace(case, model=onnx.load(str(folder / "model.onnx")), data_sets=data)
-
-
-def read_tensors(folder, kind):
-    count = len(list(folder.glob(f"{kind}_*.pb")))
-    contents = [(folder / f"{kind}_{index}.pb").read_bytes() for index in range(count)]
-    return [onnx.TensorProto.FromString(one) for one in contents]
-
-
-def as_array(given):
-    return numpy_helper.to_array(given) if hasattr(given, "data_type") else np.asarray(given)
-
-
-def with_constants(model, arrays):
-    """The model with all inputs but the first as initializers."""
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
-    for value, array in list(zip(changed.graph.input, arrays))[1:]:
-        changed.graph.initializer.append(numpy_helper.from_array(array, value.name))
-    return changed
-
-
-def run(case, inputs, device):
-    arrays = [as_array(one) for one in inputs]
-    try:
-        return backend.prepare(case.model, device).run(arrays)
-    except UnsupportedOp as error:
-        if "at run time" not in str(error):
-            raise
-    return backend.prepare(with_constants(case.model, arrays), device).run(arrays[:1])
-
-
-def check(case, device):
-    for inputs, outputs in case.data_sets:
-        results = run(case, inputs, device)
-        assert len(results) == len(outputs)
-        for got, reference in zip(results, map(as_array, outputs)):
-            assert got.shape == reference.shape
-            assert got.dtype == reference.dtype
-            # float16 is rounded after every op, as on an IPU.
-            half = any(as_array(one).dtype == np.float16 for one in inputs)
-            rtol = max(case.rtol, 5e-3 if half else 1e-3)
-            atol = max(case.atol, 2e-3 if half else 1e-5)
-            np.testing.assert_allclose(got, reference, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize("name", REPRESENTATIVE)
@@ -136,15 +86,4 @@ def test_representative(name, cases, device, request):
 )
 def test_all(cases, device):
     """Every node test; exactly the known gaps fail."""
-    wrong = []
-    for name, case in cases.items():
-        why = reason(case)
-        try:
-            check(case, device)
-        except Exception as error:
-            if why is None:
-                wrong.append(f"{name}: {type(error).__name__}: {str(error).strip()[:200]}")
-        else:
-            if why is not None:
-                wrong.append(f"{name} passes, though listed as a gap: {why}")
-    assert not wrong, "\n".join(wrong)
+    check_all(cases.values(), device)

@@ -648,8 +648,6 @@ case(
 )
 
 
-GAPS = {"Einsum": "no op odla_Einsum"}
-
 # What onnxruntime before 1.20, the last one for Python 3.8, refuses or computes wrongly.
 NEWER_ENGINE = {
     "AveragePool dilated counted",
@@ -662,15 +660,7 @@ NEWER_ENGINE = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=GAPS[name]))
-        if name in GAPS
-        else name
-        for name in CASES
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_operator(name, device):
     if name in NEWER_ENGINE and onnxruntime.__version__.startswith("1.1"):
         pytest.skip(f"onnxruntime {onnxruntime.__version__} is no reference here")

@@ -225,10 +225,12 @@ def test_unsupported_attributes(op, attributes, message):
 
 def test_output_that_cannot_be_made_is_refused_only_when_read():
     x = np.zeros((1, 1, 4, 4), np.float32)
-    node = helper.make_node("MaxPool", ["x"], ["y", "where"], name="p", kernel_shape=[2, 2])
-    assert read(build([node], {"x": x})).outputs[0].value.dims == (1, 1, 3, 3)
-    with pytest.raises(UnsupportedOp, match="'p'.*output 1"):
-        read(build([node], {"x": x}, outputs=("y", "where")))
+    statistics = [np.ones(1, np.float32) for _ in range(4)]
+    node = helper.make_node("BatchNormalization", ["x", *"abcd"], ["y", "mean"], name="b")
+    inputs = {"x": x, **dict(zip("abcd", statistics))}
+    assert read(build([node], inputs)).outputs[0].value.dims == (1, 1, 4, 4)
+    with pytest.raises(UnsupportedOp, match="'b'.*output 1"):
+        read(build([node], inputs, outputs=("y", "mean")))
 
 
 def test_string_tensors():
