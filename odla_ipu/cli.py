@@ -23,6 +23,10 @@ class _Command(click.Command):
             return super().invoke(context)
         except OdlaError as error:
             raise _Failure(error) from error
+        except OSError as error:
+            if error.filename is None:  # such as the end of a pipe, which click sees to
+                raise
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
 class _Failure(click.ClickException):
@@ -133,12 +137,12 @@ def run(
         ["output", "type", "min", "mean", "max"],
         [[name, _describe(array), *_statistics(array)] for name, array in results.items()],
     )
-    click.echo(f"device: {executable.device}, {precision}")
+    click.echo(f"device: {executable.device}, {executable.precision}")
     if folder:
         os.makedirs(folder, exist_ok=True)
         for name, array in results.items():
             np.save(os.path.join(folder, f"{name.replace('/', '_')}.npy"), array)
-    if check and not _check(path, feeds, results, precision):
+    if check and not _check(path, feeds, results, executable.precision):
         sys.exit(1)
 
 
@@ -179,7 +183,7 @@ def bench(
     record = {
         "model": model,
         "device": executable.device,
-        "precision": precision,
+        "precision": executable.precision,
         "inputs": {name: str(kind) for name, kind in executable.arguments.items()},
         "runs": runs,
         "ready_seconds": round(ready, 3),
@@ -195,7 +199,11 @@ def bench(
         else os.cpu_count(),
     }
     if not _is_executable_file(path):
-        record["deviation"] = max(_deviations(path, feeds, results).values())
+        try:
+            record["deviation"] = max(_deviations(path, feeds, results).values())
+        except InvalidParameter as error:
+            record["deviation"] = None
+            click.echo(error, err=True)
     click.echo(json.dumps(record))
 
 
@@ -289,7 +297,7 @@ def _executable(
 
     path = _path(model)
     if _is_executable_file(path):
-        if shapes or batch or precision != "fp32":
+        if shapes or batch is not None or precision != "fp32":
             raise InvalidParameter(
                 "an .odla file is compiled: --shape, --batch and --precision belong to "
                 "odla-ipu compile"
@@ -298,7 +306,7 @@ def _executable(
     fixed: Dict[str, Tuple[int, ...]] = {name: array.shape for name, array in given.items()}
     for name, text in map(_pair, shapes):
         try:
-            fixed[name] = tuple(int(dim) for dim in text.split(",") if dim)
+            fixed[name] = tuple(int(dim) for dim in text.split(","))
         except ValueError:
             raise InvalidParameter(
                 f"--shape {name}={text}: accepted: sizes with commas, such as {name}=1,3,48,320"
@@ -339,9 +347,12 @@ def _load_array(file: str) -> np.ndarray:
     if not os.path.isfile(file):
         raise FileMissing(f"{file}: no such file")
     try:
-        return np.load(file, allow_pickle=False)
-    except ValueError as error:
+        array = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
         raise InvalidParameter(f"{file} is no .npy file of numbers: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise InvalidParameter(f"{file} is an archive of arrays; accepted: an .npy file")
+    return array
 
 
 def _feeds(arguments: Mapping[str, Any], given: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
@@ -361,17 +372,26 @@ def _feeds(arguments: Mapping[str, Any], given: Mapping[str, np.ndarray]) -> Dic
 def _deviations(
     path: str, feeds: Mapping[str, np.ndarray], results: Mapping[str, np.ndarray]
 ) -> Dict[str, float]:
-    """max|a-b| / max|b| of each output against onnxruntime on the ONNX file."""
+    """max|a-b| / max|b| of each output against onnxruntime on the ONNX file.
+
+    b's maximum is that of its finite elements; NaN agrees with NaN and infinity with itself.
+    Raises InvalidParameter when onnxruntime cannot run the file, such as with another batch.
+    """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    expected = dict(zip(results, session.run(list(results), dict(feeds))))
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        expected = dict(zip(results, session.run(list(results), dict(feeds))))
+    except Exception as error:  # onnxruntime's classes have no common base of their own
+        raise InvalidParameter(f"onnxruntime cannot check this run: {error}") from error
     found = {}
     for name, result in results.items():
         wanted = np.asarray(expected[name], np.float64)
-        scale = float(np.abs(wanted).max()) if wanted.size else 0.0
-        error = float(np.abs(result - wanted).max()) if wanted.size else 0.0
-        found[name] = error / scale if scale else error
+        same = (result == wanted) | (np.isnan(result) & np.isnan(wanted))
+        with np.errstate(invalid="ignore"):
+            worst = float(np.abs(np.where(same, 0, result - wanted)).max(initial=0))
+        scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
+        found[name] = worst / scale if scale else worst
     return found
 
 

@@ -23,7 +23,7 @@ import struct
 import tempfile
 from typing import Any, BinaryIO, Dict, Iterator, Mapping, NamedTuple, Tuple, Union
 
-from .errors import BadFile, FileMissing
+from .errors import BadFile, FileMissing, InvalidParameter, OdlaError
 
 MAGIC = b"\x89ODLA\r\n\x1a"
 VERSION = 1
@@ -51,7 +51,7 @@ class FileContent(NamedTuple):
 def write(path: str, header: Mapping[str, Any], sections: Mapping[str, Content]) -> None:
     """Write a container; the file appears complete or not at all.
 
-    Raises FileMissing when the folder does not exist.
+    Raises FileMissing when the folder does not exist, OdlaError when the file cannot be written.
     """
     described: Dict[str, Dict[str, Any]] = {}
     offset = 0
@@ -70,8 +70,27 @@ def write(path: str, header: Mapping[str, Any], sections: Mapping[str, Content])
         file.truncate(start + offset)
 
 
-def copy(source: str, path: str) -> None:
-    """Copy a container; the copy appears complete or not at all."""
+Stamp = Tuple[int, int, int, int]
+"""What tells a file from one that took its name: device, inode, bytes, time of change in ns."""
+
+
+def stamp(path: str) -> Stamp:
+    """The stamp of a file; raises FileMissing without one."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        raise FileMissing(f"{path}: no such file") from None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def copy(source: str, expected: Stamp, path: str) -> None:
+    """Copy a container; the copy appears complete or not at all.
+
+    Raises BadFile when ``source`` is no longer the file with the stamp ``expected``, and as
+    ``write`` does.
+    """
+    if stamp(source) != expected:
+        raise BadFile(f"{source} has changed since it was loaded; load it again")
     with _appearing(path) as unfinished:
         shutil.copyfile(source, unfinished)
 
@@ -82,15 +101,20 @@ def _appearing(path: str) -> Iterator[str]:
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise FileMissing(f"cannot write {path}: the folder {folder} does not exist")
-    handle, unfinished = tempfile.mkstemp(dir=folder, prefix=".odla-")
-    os.close(handle)
+    if not path or (os.path.exists(path) and not os.path.isfile(path)):
+        raise InvalidParameter(f"cannot write '{path}': that is a folder, a device or no name")
     try:
-        yield unfinished
-        os.chmod(unfinished, 0o644)
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+        handle, unfinished = tempfile.mkstemp(dir=folder, prefix=".odla-")
+        os.close(handle)
+        try:
+            yield unfinished
+            os.chmod(unfinished, 0o644)
+            os.replace(unfinished, path)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+    except OSError as error:
+        raise OdlaError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def read(path: str) -> Tuple[Dict[str, Any], Dict[str, Section]]:
@@ -98,8 +122,17 @@ def read(path: str) -> Tuple[Dict[str, Any], Dict[str, Section]]:
 
     Raises FileMissing, or BadFile for a foreign, newer, truncated or tampered file.
     """
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise FileMissing(f"{path}: no such file")
+    if not os.path.isfile(path):
+        raise BadFile(f"{path} is a folder or a device, not an odla_ipu executable")
+    try:
+        return _read(path)
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _read(path: str) -> Tuple[Dict[str, Any], Dict[str, Section]]:
     with open(path, "rb") as file:
         prefix = file.read(_PREFIX.size)
         if prefix[: len(MAGIC)] != MAGIC:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -145,6 +145,7 @@ class Executable:
         self._lock = device.lock
         self._session: Any = None
         self._file = ""
+        self._stamp: Optional[container.Stamp] = None
         self._feeds = [_Feed(port) for port in program.arguments]
         self._names = frozenset(feed.name for feed in self._feeds)
         self._fetches = _fetches(program.outputs)
@@ -189,7 +190,7 @@ class Executable:
         Returns new arrays by output name.  Raises InvalidParameter for names and shapes,
         UnsupportedType for types, and the device's errors.
         """
-        given: Mapping[str, Any] = named if inputs is None else {**inputs, **named}
+        given = merged_inputs(inputs, named)
         if given.keys() != self._names:
             self._check_names(given)
         feeds = {}
@@ -209,7 +210,7 @@ class Executable:
         with self._lock:
             session = self._session
             if session is None:
-                raise InvalidParameter(f"'{self._program.name}' is closed; compile it again")
+                raise self._closed()
             try:
                 session.run(step)
             except Exception as error:
@@ -227,7 +228,7 @@ class Executable:
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         expected = ", ".join(f"{port.name}: {port.type}" for port in self._program.arguments)
-        unknown = sorted(set(given) - self._names)
+        unknown = sorted(set(given) - self._names, key=str)
         missing = [feed.name for feed in self._feeds if feed.name not in given]
         problems = []
         if unknown:
@@ -244,6 +245,9 @@ class Executable:
             self._session = None
         self._finalizer()
 
+    def _closed(self) -> InvalidParameter:
+        return InvalidParameter(f"'{self._program.name}' is closed; compile it again")
+
     def __enter__(self) -> "Executable":
         return self
 
@@ -252,13 +256,18 @@ class Executable:
 
     # Files.
 
-    def save(self, path: str) -> None:
+    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """Write an executable file (``.odla``) that :meth:`load` runs without compiling ops.
 
         For an IPU it carries PopART's exported executable too.  One that was loaded is copied.
+        Raises InvalidParameter when closed, FileMissing without the folder of ``path``, BadFile
+        when the file it was loaded from has changed, OdlaError for what cannot be written.
         """
-        if self._file:
-            container.copy(self._file, os.fspath(path))
+        path = os.fsdecode(path)
+        if not self._finalizer.alive:
+            raise self._closed()
+        if self._stamp:
+            container.copy(self._file, self._stamp, path)
             return
         program = self._program
         header = {
@@ -285,15 +294,18 @@ class Executable:
                 with self._lock, _translated(self._device, f"exporting '{program.name}'"):
                     self._session.compileAndExport(exported)
                 sections["popef"] = FileContent(exported)
-            container.write(os.fspath(path), header, sections)
+            container.write(path, header, sections)
 
     @classmethod
-    def load(cls, path: str, device: Optional[str] = None) -> "Executable":
+    def load(
+        cls, path: Union[str, "os.PathLike[str]"], device: Optional[str] = None
+    ) -> "Executable":
         """Load an executable file on ``device`` (as for ``compile``).
 
         Raises FileMissing, or BadFile for a truncated, tampered, newer or foreign file.
         """
-        path = os.path.abspath(os.fspath(path))
+        path = os.path.abspath(os.fsdecode(path))
+        stamp = container.stamp(path)
         header, sections = container.read(path)
         opened = open_device(device)
         try:
@@ -311,8 +323,22 @@ class Executable:
                 with open(popef, "wb") as file:
                     file.write(container.content(path, sections["popef"]))
             executable = cls(program, opened, "", popef)
-        executable._file = path
+        executable._file, executable._stamp = path, stamp
         return executable
+
+
+def merged_inputs(
+    inputs: Optional[Mapping[str, Any]], named: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The two ways to pass inputs as one dict; raises InvalidParameter for anything else."""
+    if inputs is None:
+        return named
+    if not isinstance(inputs, Mapping):
+        raise InvalidParameter(
+            f"inputs is of type {type(inputs).__name__}; accepted: arrays by keyword (x=array), "
+            "or one dict of names and arrays"
+        )
+    return {**inputs, **named}
 
 
 class _Feed:
@@ -347,20 +373,29 @@ class _Feed:
 
     def _as_array(self, given: Any) -> np.ndarray:
         if not isinstance(given, (np.ndarray, np.generic)):
-            try:
-                given = np.asarray(given)
-                if given.dtype.kind in "iufb" and given.dtype != self.dtype:
-                    given = given.astype(self.dtype, casting="same_kind")
-            except (TypeError, ValueError):
-                raise UnsupportedType(f"{self._wanted()}, not {type(given).__name__}") from None
+            given = self._from_numbers(given)
         array = np.asarray(given)
         if array.dtype.newbyteorder("=") != self.dtype:
             raise UnsupportedType(f"{self._wanted()}, not {array.dtype}; use .astype to convert it")
         # ascontiguousarray makes rank 0 rank 1, so the shape is restored.
         return np.ascontiguousarray(array, self.dtype).reshape(array.shape)
 
+    def _from_numbers(self, given: Any) -> np.ndarray:
+        """An array of plain numbers, whose type is but numpy's guess."""
+        try:
+            array = np.asarray(given)
+        except (TypeError, ValueError):
+            raise UnsupportedType(f"{self._wanted()}, not {type(given).__name__}") from None
+        if array.dtype.kind in _NUMBERS[self.dtype.kind]:
+            return convert(array, self.type.element_type, f"input '{self.name}'")
+        return array
+
     def _wanted(self) -> str:
         return f"input '{self.name}' takes {self.type}"
+
+
+_NUMBERS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
+"""Kinds of numpy types whose plain numbers become those of a kind, if they fit."""
 
 
 class _Fetch(NamedTuple):

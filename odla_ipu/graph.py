@@ -149,12 +149,16 @@ class Graph:
         """Make ``value`` a result, bound by ``name`` (its id when None)."""
         self.own(value, "output")
         name = value.id if name is None else name
+        if not isinstance(name, str):
+            raise InvalidParameter(f"the name {name!r} of an output is not a str")
         if any(output.name == name for output in self.outputs):
             raise InvalidParameter(f"output '{name}' exists already; give each its own name")
         self.outputs.append(Output(name, value))
 
     def own(self, value: Value, what: str) -> None:
-        """Raise InvalidParameter unless ``value`` belongs to this graph."""
+        """Raise InvalidParameter unless ``value`` is a Value of this graph."""
+        if not isinstance(value, Value):
+            raise InvalidParameter(f"{what}: {value!r} is no value of a computation")
         if value.graph is not self:
             raise InvalidParameter(
                 f"{what}: value '{value.id}' belongs to another computation "
@@ -172,6 +176,8 @@ class Graph:
 
     def unique_id(self, wanted: str) -> str:
         """``wanted``, with a number appended when it is taken."""
+        if not isinstance(wanted, str):
+            raise InvalidParameter(f"the name {wanted!r} is not a str")
         count = self._ids.get(wanted)
         if count is None:
             self._ids[wanted] = 0
@@ -291,6 +297,8 @@ def specialise(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> Graph:
     fixed in every argument.  Raises InvalidParameter for unknown names, another rank, or a size
     that contradicts one that is known already.
     """
+    if not isinstance(shapes, Mapping):
+        raise InvalidParameter(f"shapes is {shapes!r}; accepted: a dict of names and shapes")
     arguments = {argument.id: argument for argument in graph.arguments}
     sizes: Dict[str, int] = {}
     for name, shape in shapes.items():

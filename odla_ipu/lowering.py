@@ -51,7 +51,7 @@ class Lowering:
             tensor = self.initializer(value.data, value.id)
         elif value.node is None:
             info = self.popart.TensorInfo(value.element_type.popart, list(value.dims))
-            tensor = self.builder.addInputTensor(info, debugContext=value.id)
+            tensor = self.builder.addInputTensor(info, debugContext=_unreserved(value.id))
             self.arguments[value.id] = tensor
         else:
             raise InternalError(f"'{value.id}' is read before '{value.node.where}' is lowered")
@@ -62,7 +62,7 @@ class Lowering:
         """An initialised tensor, such as a weight that a rule has rearranged."""
         data = np.ascontiguousarray(array).reshape(np.shape(array))
         data.flags.writeable = False  # a view or a new array; says that it need not be copied
-        tensor = self.builder.addInitializedInputTensor(data, debugContext=name)
+        tensor = self.builder.addInitializedInputTensor(data, debugContext=_unreserved(name))
         self.initializers[tensor] = data.nbytes
         return tensor
 
@@ -156,6 +156,11 @@ class _Opset:
         # Kept on the instance: the next look-up of the same method costs nothing.
         self.__dict__[name] = call
         return call
+
+
+def _unreserved(name: str) -> str:
+    """``name``, changed where it could begin as PopART's own tensors do (``Gradient___``)."""
+    return f"odla_{name}" if "___" in name or name.startswith("lossScaling_") else name
 
 
 def lower(graph: Graph, popart: Any, training: bool = False) -> Lowering:

@@ -5,7 +5,17 @@ the numbers of the ODLA 0.5 headers too, so that a C caller's integers convert b
 """
 
 import enum
-from typing import Dict, FrozenSet, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    AbstractSet,
+    Dict,
+    FrozenSet,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
@@ -294,6 +304,8 @@ def check_shape(shape: Sequence[Dim], what: str) -> Shape:
     Raises InvalidParameter, naming ``what``.
     """
     try:
+        if isinstance(shape, (str, bytes, Mapping, AbstractSet)):
+            raise TypeError
         dims = tuple(dim if isinstance(dim, str) else int(dim.__index__()) for dim in shape)
     except (TypeError, AttributeError):
         raise InvalidParameter(

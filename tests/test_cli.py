@@ -75,11 +75,18 @@ def test_batch(model):
         (["run", "{model}", "--shape", "x=a,b"], 3, "accepted: sizes with commas"),
         (["run", "{model}", "--input", "x=no.npy"], 2, "no.npy: no such file"),
         (["run", "{model}", "--input", "x={model}"], 3, "is no .npy file"),
+        (["run", "{model}", "--shape", "x=1,,4"], 3, "accepted: sizes with commas"),
+        (["run", "{model}", "--input", "x={folder}/x.npz"], 3, "an archive of arrays"),
+        (["run", "{model}", "--input", "x={folder}/empty.npy"], 3, "is no .npy file"),
+        (["run", "{model}", "--shape", "x=1,4", "--output", "{model}"], 1, "File exists"),
+        (["compile", "{model}", "--shape", "x=1,4", "-o", "{folder}"], 3, "that is a folder"),
         (["config"], 3, "accepted: --include, --popart-path"),
     ],
 )
-def test_mistakes(model, arguments, code, message):
-    out = call(*[one.format(model=model) for one in arguments], code=code)
+def test_mistakes(model, tmp_path, arguments, code, message):
+    np.savez(str(tmp_path / "x.npz"), x=np.zeros(3))
+    (tmp_path / "empty.npy").write_bytes(b"")
+    out = call(*[one.format(model=model, folder=tmp_path) for one in arguments], code=code)
     assert message in out and "Traceback" not in out
 
 
@@ -88,6 +95,46 @@ def test_compile_and_run_the_file(model, tmp_path):
     assert "net.odla" in call("compile", model, "-o", target, "--shape", "x=2,4", "--device", "sim")
     assert "float32[2,3]" in call("run", target, "--device", "sim")
     assert "an .odla file is compiled" in call("run", target, "--batch", 2, code=3)
+
+
+def test_an_executable_file_has_its_own_precision(model, tmp_path):
+    target = tmp_path / "half.odla"
+    call(
+        "compile", model, "-o", target, "--shape", "x=2,4", "--precision", "fp16", "--device", "sim"
+    )
+    assert "device: sim, fp16" in call("run", target, "--device", "sim")
+    assert json.loads(call("bench", target, "--device", "sim", "--runs", 1))["precision"] == "fp16"
+
+
+def one_op(path, op, dims):
+    import onnx
+    from onnx import TensorProto, helper
+
+    graph = helper.make_graph(
+        [helper.make_node(op, ["x"], ["y"])],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, dims)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, dims)],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(made, str(path))
+    return path
+
+
+def test_check_takes_equal_nan_and_infinity_for_agreement(tmp_path):
+    log = one_op(tmp_path / "log.onnx", "Log", [4])
+    np.save(str(tmp_path / "x.npy"), np.float32([-1, 0, np.inf, 2]))
+    given = f"x={tmp_path / 'x.npy'}"
+    out = call("run", log, "--input", given, "--check", "--device", "sim")
+    assert "ok" in out and "WRONG" not in out
+
+
+def test_another_batch_than_the_files_cannot_be_checked(tmp_path):
+    relu = one_op(tmp_path / "relu.onnx", "Relu", [2, 3])
+    more = ["--batch", 5, "--device", "sim"]
+    assert "onnxruntime cannot check this run" in call("run", relu, "--check", *more, code=3)
+    out = call("bench", relu, "--runs", 1, *more)
+    assert "onnxruntime cannot check this run" in out and '"deviation": null' in out
 
 
 def test_bench_prints_one_json_record(model):

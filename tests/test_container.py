@@ -1,9 +1,11 @@
 """The container of executable files: what is written comes back, and damage is recognised."""
 
+import os
+
 import pytest
 
 from odla_ipu import container
-from odla_ipu.errors import BadFile, FileMissing, Status
+from odla_ipu.errors import BadFile, FileMissing, InvalidParameter, OdlaError, Status
 
 
 @pytest.fixture
@@ -25,8 +27,36 @@ def test_round_trip(path):
 
 
 def test_copy_is_equal(path, tmp_path):
-    container.copy(path, str(tmp_path / "b.odla"))
+    container.copy(path, container.stamp(path), str(tmp_path / "b.odla"))
     assert container.read(str(tmp_path / "b.odla")) == container.read(path)
+
+
+def test_what_took_the_name_of_a_file_is_not_copied(path, tmp_path):
+    before = container.stamp(path)
+    container.write(path, {"name": "other"}, {})
+    with pytest.raises(BadFile, match="has changed since it was loaded; load it again"):
+        container.copy(path, before, str(tmp_path / "b.odla"))
+    os.unlink(path)
+    with pytest.raises(FileMissing, match="no such file"):
+        container.copy(path, before, str(tmp_path / "b.odla"))
+
+
+def test_special_files_are_left_alone(tmp_path):
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    for target in (pipe, str(tmp_path), ""):
+        with pytest.raises(InvalidParameter, match="that is a folder, a device or no name"):
+            container.write(target, {}, {})
+        if target:
+            with pytest.raises(BadFile, match="is a folder or a device"):
+                container.read(target)
+    assert os.listdir(str(tmp_path)) == ["pipe"] and not os.path.isfile(pipe)
+
+
+def test_names_that_the_file_system_refuses(tmp_path):
+    with pytest.raises(OdlaError, match="cannot write .*: File name too long"):
+        container.write(str(tmp_path / ("n" * 300)), {}, {})
+    assert not os.listdir(str(tmp_path))
 
 
 def test_missing_file(tmp_path):

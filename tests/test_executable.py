@@ -69,11 +69,54 @@ def test_any_memory_layout_will_do(exe, array):
         ({"x": "text"}, UnsupportedType, "'x' takes float32"),
         ({"x": None}, UnsupportedType, "'x' takes float32"),
         ({"x": [[1, 2], [3]]}, UnsupportedType, "not list"),
+        (X, InvalidParameter, "inputs is of type ndarray; accepted: arrays by keyword"),
+        ([("x", X)], InvalidParameter, "inputs is of type list"),
+        ({1: X, "z": X}, InvalidParameter, "unknown input 1, 'z'"),
     ],
 )
 def test_wrong_inputs(exe, feeds, error, message):
     with pytest.raises(error, match=message):
         exe.run(feeds)
+
+
+@pytest.mark.parametrize(
+    "dtype, fits, not_",
+    [
+        ("int8", [-128, 127], [0, 128]),
+        ("uint8", [0, 255], [-1, 0]),
+        ("int32", [-(2**31), 2**31 - 1], [2**40, 0]),
+        ("uint32", [0, 2**32 - 1], [2**32, 0]),
+    ],
+)
+def test_lists_of_numbers_fit_or_are_refused(device, dtype, fits, not_):
+    with odla.Computation() as c:
+        odla.output(odla.reshape(odla.argument("x", (2,), dtype), (2, 1)), "y")
+    with c.compile(device) as exe:
+        assert exe.run(x=fits)["y"].ravel().tolist() == fits
+        with pytest.raises(InvalidParameter, match="input 'x' holds"):
+            exe.run(x=not_)
+        with pytest.raises(UnsupportedType, match=f"takes {dtype}"):
+            exe.run(x=[1.5, 2])
+
+
+@pytest.mark.parametrize("name", ["Gradient___x", "Step___x", "lossScaling_x", "a/b c", "é"])
+def test_any_name_will_do(device, name):
+    with odla.Computation() as c:
+        x = odla.argument(name, (2, 3))
+        odla.output(odla.add(x, odla.constant(X, f"{name}_w"), id=f"{name}_n"), name)
+    with c.compile(device) as exe:
+        np.testing.assert_array_equal(exe.run({name: X})[name], 2 * X)
+
+
+def test_computations_check_their_inputs(c, device):
+    with pytest.raises(InvalidParameter, match="inputs is of type ndarray"):
+        c.run(X, device=device)
+    with pytest.raises(InvalidParameter, match="accepted: a dict of names and shapes"):
+        c.compile(device, shapes=[("x", (2, 3))])
+    with odla.Computation() as c:
+        odla.output(odla.relu(odla.argument("x", ("n", 3))))
+    with pytest.raises(InvalidParameter, match="'x' takes .* not rows of different lengths"):
+        c.run(x=[[1, 2, 3], [4]], device=device)
 
 
 def test_outputs_that_no_op_computes(device):
@@ -217,6 +260,8 @@ def test_closed_executable(c, device):
     executable.close()
     with pytest.raises(InvalidParameter, match="'double' is closed; compile it again"):
         executable.run(x=X)
+    with pytest.raises(InvalidParameter, match="'double' is closed; compile it again"):
+        executable.save("double.odla")
 
 
 def test_device_is_given_back(c, device):

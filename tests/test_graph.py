@@ -86,6 +86,21 @@ def test_batch_override_needs_a_common_batch():
         with_batch(c.graph, 4)
 
 
+@pytest.mark.parametrize("batch", [0, -1, "2", 2.0, True, [2]])
+def test_batch_is_a_positive_integer(batch):
+    with odla.Computation() as c:
+        odla.output(odla.relu(odla.argument("x", (1, 3))))
+    with pytest.raises(InvalidParameter, match=r"batch is .*; accepted: integers of 1 and more"):
+        c.compile("sim", batch=batch)
+
+
+def test_batch_may_be_numpys(device):
+    with odla.Computation() as c:
+        odla.output(odla.relu(odla.argument("x", (1, 3))), "y")
+    with c.compile(device, batch=np.int64(2)) as exe:
+        assert exe.outputs["y"].shape == (2, 3)
+
+
 def test_constants_fold():
     with odla.Computation() as c:
         y = odla.add(odla.constant(np.float32([1, 2])), np.float32([3, 4]))
@@ -131,12 +146,43 @@ def test_ops_need_no_open_computation_but_arguments_do():
         ((1,) * 11, "float32", InvalidParameter, "rank 11; ODLA allows at most 10"),
         ((2**20, 2**20), "float32", InvalidParameter, "a tensor holds at most 2147483647"),
         ((1.5,), "float32", InvalidParameter, "not a sequence of integers"),
+        ("12", "float32", InvalidParameter, "the shape '12' is not a sequence of integers"),
+        (b"12", "float32", InvalidParameter, "not a sequence of integers"),
+        ({2, 3}, "float32", InvalidParameter, "not a sequence of integers"),
         ((2,), "complex64", UnsupportedType, "'complex64' is no element type"),
     ],
 )
 def test_bad_arguments(shape, dtype, error, message):
     with odla.Computation(), pytest.raises(error, match=message):
         odla.argument("x", shape, dtype)
+
+
+@pytest.mark.parametrize("name", [3, ("x",), b"x"])
+def test_names_are_text(name):
+    with odla.Computation():
+        with pytest.raises(InvalidParameter, match="is not a str"):
+            odla.argument(name, (2,))
+        x = odla.argument("x", (2,))
+        for use in (odla.output, lambda x, name: odla.relu(x, id=name)):
+            with pytest.raises(InvalidParameter, match="is not a str"):
+                use(x, name)
+        with pytest.raises(InvalidParameter, match="is not a str"):
+            odla.constant([1.0], name)
+
+
+def test_only_values_are_outputs():
+    with odla.Computation() as c:
+        with pytest.raises(InvalidParameter, match="output: 3 is no value of a computation"):
+            odla.output(3, "y")
+        with pytest.raises(InvalidParameter, match="None is no value"):
+            c.output(None)
+
+
+def test_a_computation_opened_twice_closes_inside_first():
+    with odla.Computation("outer") as outer, odla.Computation("inner") as inner:
+        with outer:
+            pass
+        assert odla.argument("x", (2,)).graph is inner.graph
 
 
 def test_names_are_taken_once():

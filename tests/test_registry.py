@@ -59,3 +59,12 @@ def test_numbers_take_the_type_of_the_other_operand():
         x = odla.argument("x", (2,), "float16")
         assert odla.add(x, 1.5).element_type is odla.ElementType.FLOAT16
         assert odla.sub(1, x).element_type is odla.ElementType.FLOAT16
+
+
+@pytest.mark.parametrize("number", [2.5, 300, [1, 2.5], float("nan")])
+def test_numbers_that_do_not_fit_the_other_operand_are_refused(number):
+    with odla.Computation():
+        x = odla.argument("x", (2,), "int8")
+        with pytest.raises(odla.errors.InvalidParameter, match="a number of int8"):
+            odla.add(x, number)
+        assert odla.add(x, 2.0).element_type is odla.ElementType.INT8  # a whole number

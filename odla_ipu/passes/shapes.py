@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, Optional, Sequence
 
+import numpy as np
+
 from ..errors import InvalidParameter
 from ..graph import Carried, Graph, Node, Value, rewrite
 from ..ops.process import Broadcast, ExpandDims, Reshape, Resize, Slice
@@ -16,8 +18,9 @@ def with_batch(graph: Graph, batch: int) -> Graph:
     Reshape, Resize and broadcasts, ends of slices.  Raises InvalidParameter when the arguments
     have no common batch or ``batch`` is not positive.
     """
-    if batch < 1:
-        raise InvalidParameter(f"batch is {batch}; accepted: 1 and more")
+    if not isinstance(batch, (int, np.integer)) or isinstance(batch, bool) or batch < 1:
+        raise InvalidParameter(f"batch is {batch!r}; accepted: integers of 1 and more")
+    batch = int(batch)
     firsts = {argument.shape[0] for argument in graph.arguments if argument.rank}
     fixed = {dim for dim in firsts if known(dim)}
     if len(fixed) > 1 or not firsts:
