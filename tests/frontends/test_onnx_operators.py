@@ -606,6 +606,220 @@ case(
     outputs=2,
 )
 
+# Losses.
+
+_LOGS = np.log(f(3, 5, 4, low=0.1, high=1.0))
+_LABELS = ints(3, 4, low=0, high=5, dtype=np.int64)
+_CLASSES = f(5, low=0.1, high=1.0)
+case("NegativeLogLikelihoodLoss", "NegativeLogLikelihoodLoss", [_LOGS, _LABELS])
+case(
+    "NegativeLogLikelihoodLoss weights ignored",
+    "NegativeLogLikelihoodLoss",
+    [_LOGS, _LABELS, _CLASSES],
+    ignore_index=2,
+    reduction="sum",
+)
+case(
+    "SoftmaxCrossEntropyLoss",
+    "SoftmaxCrossEntropyLoss",
+    [f(3, 5, 2, 3), ints(3, 2, 3, low=0, high=5), _CLASSES],
+    outputs=2,
+)
+case(
+    "SoftmaxCrossEntropyLoss none",
+    "SoftmaxCrossEntropyLoss",
+    [f(3, 5), np.int64([4, -100, 0])],
+    reduction="none",
+    ignore_index=-100,
+)
+
+# Writing at places.
+
+_AT = np.int64([[2, -1, 0, 2], [0, 0, 1, -3]])
+for _name, _constants in (("", []), (" constant", [1])):
+    case(
+        f"ScatterElements{_name}", "ScatterElements", [f(3, 4), _AT, f(2, 4)], constants=_constants
+    )
+    case(
+        f"ScatterElements part{_name}",
+        "ScatterElements",
+        [f(3, 4, 5), ints(2, 2, 3, low=-5, high=5), f(2, 2, 3)],
+        constants=_constants,
+        axis=-1,
+    )
+    case(
+        f"ScatterElements int{_name}",
+        "ScatterElements",
+        [ints(5), ints(3, low=0, high=5, dtype=np.int64), ints(3)],
+        constants=_constants,
+    )
+    for _reduction in ("add", "mul", "max", "min"):
+        case(
+            f"ScatterElements {_reduction}{_name}",
+            "ScatterElements",
+            [f(3, 4), _AT, f(2, 4)],
+            constants=_constants,
+            opset=18,
+            reduction=_reduction,
+        )
+        case(
+            f"ScatterND {_reduction}{_name}",
+            "ScatterND",
+            [f(3, 4, 2), np.int64([[[2], [-1]], [[0], [2]]]), f(2, 2, 4, 2)],
+            constants=_constants,
+            opset=18,
+            reduction=_reduction,
+        )
+    case(
+        f"ScatterND{_name}",
+        "ScatterND",
+        [f(3, 4, 2), np.int64([[0, 1], [2, -1], [-2, 0]]), f(3, 2)],
+        constants=_constants,
+    )
+    case(
+        f"ScatterND whole{_name}",
+        "ScatterND",
+        [ints(3, 4), np.int64([[0, 1], [2, -1], [0, 0]]), ints(3)],
+        constants=_constants,
+    )
+    case(
+        f"ScatterND rows of half{_name}",
+        "ScatterND",
+        [f(4, 3, dtype=np.float16), np.int64([[3], [1]]), f(2, 3, dtype=np.float16)],
+        constants=_constants,
+    )
+case("ScatterElements nothing", "ScatterElements", [f(3, 4), ints(0, 4), f(0, 4)])
+case("Scatter", "Scatter", [f(3, 4), np.int64([[2, 1, 0, 2]]), f(1, 4)], opset=9)
+case(
+    "MaxUnpool",
+    "MaxUnpool",
+    [f(1, 2, 2, 2), np.int64([[[[5, 7], [13, 8]], [[21, 22], [24, 31]]]])],
+    kernel_shape=[2, 2],
+    strides=[2, 2],
+)
+
+# MaxPool with indices.
+
+_TIES = ints(2, 3, 7, 6, low=0, high=4).astype(np.float32)
+case("MaxPool indices", "MaxPool", [_TIES], kernel_shape=[2, 3], outputs=2)
+case(
+    "MaxPool indices pads",
+    "MaxPool",
+    [-_TIES],
+    kernel_shape=[3, 2],
+    pads=[1, 0, 2, 1],
+    strides=[2, 3],
+    dilations=[1, 2],
+    outputs=2,
+)
+case(
+    "MaxPool indices column major",
+    "MaxPool",
+    [_TIES],
+    kernel_shape=[2, 2],
+    storage_order=1,
+    outputs=2,
+)
+case(
+    "MaxPool indices ceil 1d",
+    "MaxPool",
+    [f(2, 2, 8)],
+    kernel_shape=[3],
+    strides=[2],
+    ceil_mode=1,
+    outputs=2,
+)
+case("MaxPool indices 3d", "MaxPool", [f(1, 2, 4, 3, 5)], kernel_shape=[2, 2, 3], outputs=2)
+case("MaxPool indices uint8", "MaxPool", [_TIES.astype(np.uint8)], kernel_shape=[2, 2], outputs=2)
+
+# Regions.
+
+_IMAGES = f(3, 2, 9, 8)
+_REGIONS = np.float32([[0, 0, 5, 6], [1.5, 2, 7, 8], [3, 1, 4, 3], [0, 4, 7.5, 8], [2, 2, 6, 7]])
+for _name, _images in (
+    ("", [1, 0, 2, 1, 1]),
+    (" in order", [0, 0, 1, 1, 2]),
+    (" of one image", [2, 2, 2, 2, 2]),
+):
+    for _constants in ([], [2]):
+        case(
+            f"RoiAlign{_name}{' constant' * len(_constants)}",
+            "RoiAlign",
+            [_IMAGES, _REGIONS, i64(*_images)],
+            constants=_constants,
+            output_height=3,
+            output_width=2,
+            sampling_ratio=2,
+            spatial_scale=0.9,
+        )
+    for _constants in ([], [1]):
+        case(
+            f"MaxRoiPool{_name}{' constant' * len(_constants)}",
+            "MaxRoiPool",
+            [_IMAGES, np.concatenate([np.float32(_images)[:, None], _REGIONS], 1)],
+            constants=_constants,
+            pooled_shape=[2, 3],
+            spatial_scale=0.75,
+        )
+case(
+    "RoiAlign equal shares",
+    "RoiAlign",
+    [_IMAGES, np.repeat(_REGIONS, 3, 0)[:6], i64(2, 1, 0, 0, 1, 2)],
+    constants=[2],
+    output_height=2,
+    output_width=2,
+)
+case(
+    "RoiAlign half pixel",
+    "RoiAlign",
+    [_IMAGES, _REGIONS, i64(1, 0, 2, 1, 1)],
+    constants=[1],
+    opset=16,
+    output_height=3,
+    output_width=2,
+    sampling_ratio=2,
+    spatial_scale=1.25,
+)
+
+# Words, windows.
+
+_POOL = {
+    "pool_int64s": [2, 3, 5, 4, 5, 6, 7, 8, 6, 7],
+    "ngram_counts": [0, 4],
+    "ngram_indexes": [0, 1, 4, 3, 5, 6, 2],
+    "max_gram_length": 2,
+}
+for _mode in ("TF", "IDF", "TFIDF"):
+    case(
+        f"TfIdfVectorizer {_mode}",
+        "TfIdfVectorizer",
+        [ints(2, 11, low=2, high=9)],
+        mode=_mode,
+        min_gram_length=1,
+        max_skip_count=2,
+        weights=[0.5, 2.0, 1.5, 3.0, 0.25, 4.0, 1.25],
+        **_POOL,
+    )
+case(
+    "TfIdfVectorizer long",
+    "TfIdfVectorizer",
+    [ints(9, low=5, high=9, dtype=np.int64)],
+    mode="TF",
+    min_gram_length=2,
+    max_skip_count=0,
+    **_POOL,
+)
+for _name in ("HannWindow", "HammingWindow", "BlackmanWindow"):
+    for _periodic in (0, 1):
+        case(
+            f"{_name} {_periodic}",
+            _name,
+            [scalar(7, np.int64)],
+            constants=[0],
+            opset=17,
+            periodic=_periodic,
+        )
+
 # Quantisation.
 
 _SCALES, _ZEROS = np.float32([0.1, 0.02, 0.3]), np.uint8([3, 128, 200])
@@ -647,6 +861,73 @@ case(
     ],
 )
 
+_BYTES = {"low": 0, "high": 255, "dtype": np.uint8}
+_SIGNED = {"low": -128, "high": 128, "dtype": np.int8}
+case(
+    "ConvInteger",
+    "ConvInteger",
+    [ints(2, 3, 6, 5, **_BYTES), ints(4, 3, 3, 2, **_BYTES), scalar(7, np.uint8)],
+    pads=[1, 0, 2, 1],
+    strides=[2, 1],
+)
+case(
+    "ConvInteger groups",
+    "ConvInteger",
+    [
+        ints(2, 4, 9, **_BYTES),
+        ints(6, 2, 3, **_SIGNED),
+        scalar(7, np.uint8),
+        scalar(-3, np.int8),
+    ],
+    constants=[1],
+    group=2,
+    dilations=[2],
+    pads=[2, 1],
+)
+case(
+    "QLinearConv",
+    "QLinearConv",
+    [
+        ints(2, 3, 6, 5, **_BYTES),
+        scalar(0.02),
+        scalar(7, np.uint8),
+        ints(4, 3, 3, 2, **_SIGNED),
+        np.float32([0.003, 0.001, 0.02, 0.01]),
+        np.zeros(4, np.int8),
+        scalar(0.05),
+        scalar(100, np.uint8),
+        ints(4, low=-5000, high=5000),
+    ],
+    constants=[1, 2, 3, 4, 5, 6, 7, 8],
+    pads=[1, 0, 2, 1],
+)
+case(
+    "QLinearMatMul",
+    "QLinearMatMul",
+    [
+        ints(2, 3, 5, **_SIGNED),
+        scalar(0.02),
+        scalar(7, np.int8),
+        ints(5, 4, **_SIGNED),
+        np.float32([0.003, 0.001, 0.02, 0.01]),
+        np.int8([0, 3, -7, 2]),
+        scalar(0.05),
+        scalar(-10, np.int8),
+    ],
+    constants=[1, 2, 4, 5, 6, 7],
+)
+case(
+    "DequantizeLinear int32",
+    "DequantizeLinear",
+    [ints(2, 3, low=-100000, high=100000), scalar(0.1)],
+    constants=[1],
+)
+case(
+    "QuantizeLinear last axis",
+    "QuantizeLinear",
+    [f(2, 4, 3, low=-20, high=20), _SCALES, _ZEROS],
+    axis=-1,
+)
 
 # What onnxruntime before 1.20, the last one for Python 3.8, refuses or computes wrongly.
 NEWER_ENGINE = {

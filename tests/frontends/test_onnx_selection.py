@@ -1,0 +1,47 @@
+"""NonMaxSuppression, whose ONNX result is as large as the data make it."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+from onnx_stack import actual, build, expected, single
+
+from odla_ipu.errors import UnsupportedOp
+from odla_ipu.frontends import backend
+from odla_ipu.frontends.onnx import read
+
+_RNG = np.random.default_rng(5)
+_LOW = _RNG.uniform(0, 6, (2, 9, 2))
+BOXES = np.concatenate([_LOW, _LOW + _RNG.uniform(1, 5, (2, 9, 2))], 2).astype(np.float32)
+SCORES = _RNG.uniform(0, 1, (2, 3, 9)).astype(np.float32)
+
+
+def model(count=4, overlap=0.3, threshold=0.25, **attributes):
+    operands = [BOXES, SCORES, np.int64(count), np.float32(overlap), np.float32(threshold)]
+    arrays = [np.asarray(one) for one in operands]
+    return single("NonMaxSuppression", arrays, constants=[2, 3, 4], **attributes)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 20])
+@pytest.mark.parametrize("attributes", [{}, {"center_point_box": 1}])
+def test_selection(count, attributes, device):
+    content, feeds = model(count, **attributes)
+    (wanted,) = expected(content, feeds).values()
+    (got,) = backend.prepare(onnx.load_from_string(content), device).run(feeds)
+    np.testing.assert_array_equal(got, wanted)
+    assert got.dtype == wanted.dtype
+    (rows,) = actual(content, feeds, device).values()
+    assert rows.shape == (6 * min(count, 9), 3)
+    np.testing.assert_array_equal(rows[: len(wanted)], wanted)
+    assert (rows[len(wanted) :] == -1).all()
+
+
+def test_nodes_that_read_the_selection_are_refused():
+    nodes = [
+        helper.make_node("NonMaxSuppression", ["boxes", "scores", "most"], ["rows"], name="nms"),
+        helper.make_node("Gather", ["boxes", "rows"], ["y"]),
+    ]
+    inputs = {"boxes": BOXES, "scores": SCORES}
+    content = build(nodes, inputs, {"most": np.array(2)}, opset=11)
+    with pytest.raises(UnsupportedOp, match="'nms'.*other nodes read its result"):
+        read(content)
