@@ -3,7 +3,8 @@
 ``read`` parses a file (``model``) and adds its nodes to a graph in order (``convert``) with one
 converter for each operator: ``elementwise``, ``linear`` (products, convolutions, pooling, norms),
 ``shapes`` (data movement), ``scatter``, ``resize``, ``regions``, ``recurrent``, ``quantized``,
-``loss``, ``text``, ``signal`` and ``control``.
+``loss``, ``text``, ``signal`` and ``control``.  Operators without one that a function defines, the
+model's own or ONNX's, become the nodes of that function (``functions``).
 
 Importing this package imports ``onnx``; where PopART is to be used, load it first.
 """

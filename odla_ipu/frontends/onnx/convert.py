@@ -36,7 +36,8 @@ from ...errors import BadFile, InvalidParameter, UnsupportedOp, UnsupportedType
 from ...graph import Graph, Value, specialise
 from ...registry import OPS
 from ...types import ElementType, Shape, ValueType, format_shape, known
-from .model import Input, Model, Node, Subgraph, parse, reads
+from . import functions
+from .model import Function, Input, Model, Node, Subgraph, parse, reads
 
 Results = Union[Value, Sequence[Optional[Value]]]
 
@@ -240,6 +241,8 @@ class _Walk:
     def __init__(self, graph: Graph, model: Model):
         self.graph = graph
         self.opset = model.opsets[""]
+        self.functions = model.functions
+        self.calls: List[Node] = []
         self.refused: List[str] = []
         self.read_by_nodes: Set[str] = set()
 
@@ -258,16 +261,21 @@ class _Walk:
         found = CONVERTERS.get((node.domain, node.op))
         results: Sequence[Optional[Value]] = ()
         try:
-            if found is None:
+            function = self.functions.get((node.domain, node.op))
+            is_known = found or function or functions.is_defined(node, self.opset)
+            if not is_known:
                 raise Unsupported("the operator has no ODLA equivalent")
             operands = [
                 self.read(values, name, node.label, makers) if name else None
                 for name in node.inputs
             ]
-            _check_operands(node, found, operands)
-            self.graph.origin = node.label
-            made = found.function(Step(self, node, values), *operands)
-            results = [made] if isinstance(made, Value) else made
+            if function or found is None:
+                results = self.call(function, node, operands)
+            else:
+                _check_operands(node, found, operands)
+                self.graph.origin = node.label
+                made = found.function(Step(self, node, values), *operands)
+                results = [made] if isinstance(made, Value) else made
         except Unsupported as reason:
             self.refused.append(f"{node.label}: {reason}")
         except _Missing:
@@ -285,6 +293,27 @@ class _Walk:
                 scope[name] = Unsupported(f"{node.label}: its output {index} is not available")
             else:
                 scope[name] = made_one
+
+    def call(
+        self, function: Optional[Function], node: Node, operands: Sequence[Optional[Value]]
+    ) -> List[Optional[Value]]:
+        """The outputs of a function of the model, or of that by which ONNX defines the operator."""
+        if function is None:
+            function = functions.definition(node, self.opset, operands)
+        if function is None:
+            raise Unsupported("the operator has no ODLA equivalent")
+        if any((node.domain, node.op) == (one.domain, one.op) for one in self.calls):
+            raise BadFile(f"{node.label} calls itself; functions cannot be recursive")
+        body = functions.body(function, node, operands)
+        self.read_by_nodes.update(body.outputs)
+        opset, self.opset = self.opset, function.opset or self.opset
+        self.calls.append(node)
+        try:
+            made = iter(self.subgraph(body, ChainMap(dict(zip(function.parameters, operands)))))
+        finally:
+            self.calls.pop()
+            self.opset = opset
+        return [next(made) if name else None for name in node.outputs]
 
     def read(self, values: Values, name: str, reader: str, makers: Mapping[str, Node]) -> Value:
         """The value called ``name``; weights become constants when they are first read."""

@@ -1,4 +1,4 @@
-"""An ONNX file as plain records: the only module that touches protobuf messages.
+"""An ONNX file as plain records: with ``functions`` the only module that touches its messages.
 
 The message is given up as soon as the records exist.  Weights, in the file or in external ones, are
 mapped, not read; small ones are taken over as they are.
@@ -81,12 +81,36 @@ class Subgraph(NamedTuple):
     outputs: List[str]
 
 
+class Reference(NamedTuple):
+    """The value of an attribute in a function: the caller's attribute ``name``."""
+
+    name: str
+
+
+class Function(NamedTuple):
+    """An operator defined by others; ``opset`` is None where that of the model holds."""
+
+    parameters: List[str]
+    body: Subgraph
+    defaults: Dict[str, Any]
+    opset: Optional[int]
+
+
 class Model(NamedTuple):
-    """A parsed model; ``opsets`` maps domains to versions ("" is ai.onnx)."""
+    """A parsed model; ``opsets`` maps domains to versions ("" is ai.onnx).
+
+    ``functions`` are those of the model, by domain and operator type.
+    """
 
     name: str
     graph: Subgraph
     opsets: Dict[str, int]
+    functions: Dict[Tuple[str, str], Function]
+
+
+def onnx_type(kind: ElementType) -> int:
+    """ONNX's data type for an element type."""
+    return next(number for number, one in _ELEMENT_TYPES.items() if one is kind)
 
 
 def element_type_of(number: int, what: str) -> ElementType:
@@ -150,10 +174,7 @@ def _message(data: Any, what: str) -> onnx.ModelProto:
 
 def _records(message: onnx.ModelProto, name: str, path: Optional[Path]) -> Model:
     what = f"'{path}'" if path else "the model"
-    opsets = {
-        "" if entry.domain == "ai.onnx" else entry.domain: entry.version
-        for entry in message.opset_import
-    }
+    opsets = {_domain(entry.domain): entry.version for entry in message.opset_import}
     opset = opsets.get("")
     if opset is None and message.ir_version < 3:
         opset = opsets[""] = 1
@@ -165,7 +186,22 @@ def _records(message: onnx.ModelProto, name: str, path: Optional[Path]) -> Model
             "Convert it with onnx.version_converter.convert_version or export it again"
         )
     reader = _Reader(what, path)
-    return Model(message.graph.name or name, reader.subgraph(message.graph), opsets)
+    functions = {(_domain(one.domain), one.name): reader.function(one) for one in message.functions}
+    return Model(message.graph.name or name, reader.subgraph(message.graph), opsets, functions)
+
+
+def function_record(message: onnx.FunctionProto) -> Function:
+    """The record of a function that no file holds."""
+    return _Reader(f"the function {message.name}", None).function(message)
+
+
+def plain_attribute(message: onnx.AttributeProto) -> Any:
+    """The value of an attribute that no file holds."""
+    return _Reader(f"the attribute {message.name}", None).attribute(message)
+
+
+def _domain(name: str) -> str:
+    return "" if name == "ai.onnx" else name
 
 
 class _Reader:
@@ -191,14 +227,29 @@ class _Reader:
         )
 
     def node(self, node: onnx.NodeProto) -> Node:
-        domain = "" if node.domain == "ai.onnx" else node.domain
         attributes = {one.name: self.attribute(one) for one in node.attribute}
         return Node(
-            node.op_type, domain, node.name, tuple(node.input), tuple(node.output), attributes
+            node.op_type,
+            _domain(node.domain),
+            node.name,
+            tuple(node.input),
+            tuple(node.output),
+            attributes,
+        )
+
+    def function(self, function: onnx.FunctionProto) -> Function:
+        opsets = {_domain(entry.domain): entry.version for entry in function.opset_import}
+        return Function(
+            list(function.input),
+            Subgraph([self.node(one) for one in function.node], {}, [], list(function.output)),
+            {one.name: self.attribute(one) for one in function.attribute_proto},
+            opsets.get(""),
         )
 
     def attribute(self, attribute: onnx.AttributeProto) -> Any:
         kind = attribute.type
+        if attribute.ref_attr_name:
+            return Reference(attribute.ref_attr_name)
         if kind == attribute.INT:
             return attribute.i
         if kind == attribute.INTS:
