@@ -1,5 +1,6 @@
 """The command ``odla-ipu``."""
 
+import errno
 import json
 import os
 import sys
@@ -24,9 +25,10 @@ class _Command(click.Command):
         except OdlaError as error:
             raise _Failure(error) from error
         except OSError as error:
-            if error.filename is None:  # such as the end of a pipe, which click sees to
+            if error.errno == errno.EPIPE:  # the reader had enough, which click sees to
                 raise
-            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+            where = "" if error.filename is None else f"{error.filename}: "
+            raise click.ClickException(f"{where}{error.strerror or error}") from error
 
 
 class _Failure(click.ClickException):

@@ -8,6 +8,7 @@
     y = c.run(x=array)["y"]
 """
 
+import collections
 import math
 import threading
 import warnings
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _open = threading.local()
 
+CACHED_PROGRAMS = 32
+"""So many programs of a computation are kept, the ones used last."""
+
 
 class Computation:
     """A graph of ODLA ops with its arguments and outputs.
@@ -37,7 +41,7 @@ class Computation:
 
     def __init__(self, name: str = "computation", graph: Optional[Graph] = None):
         self.graph = Graph(name) if graph is None else graph
-        self._executables: Dict[Tuple[Any, ...], Any] = {}
+        self._executables: collections.OrderedDict[Any, Any] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Computation":
@@ -59,8 +63,11 @@ class Computation:
         return self.graph.add_argument(name, kind)
 
     def constant(self, data: Any, name: Optional[str] = None) -> Value:
-        """A constant; arrays are referred to, not copied."""
-        return self.graph.add_constant(np.asarray(data), name)
+        """A constant; arrays are referred to, not copied.
+
+        Raises UnsupportedType for what is no array of numbers, InvalidParameter for uneven rows.
+        """
+        return self.graph.add_constant(_as_array(data, name), name)
 
     def output(self, value: Value, name: Optional[str] = None) -> Value:
         """Make ``value`` a result, named ``name`` (the value's id when None)."""
@@ -133,7 +140,8 @@ class Computation:
     ) -> Dict[str, np.ndarray]:
         """Run on ``device`` with inputs by keyword or in one dict; outputs by name.
 
-        Open dimensions are taken from the arrays given; each new set of shapes compiles once.
+        Open dimensions are taken from the arrays given; each new set of shapes compiles once, and
+        the programs used last are kept.
         """
         from .executable import merged_inputs
 
@@ -147,6 +155,7 @@ class Computation:
             device,
             precision,
             len(self.graph.nodes),
+            len(self.graph.arguments),
             tuple(output.name for output in self.graph.outputs),
             tuple(sorted(shapes.items())),
         )
@@ -155,7 +164,20 @@ class Computation:
             if executable is None:
                 executable = self.compile(device, precision, shapes=shapes)
                 self._executables[key] = executable
+            self._executables.move_to_end(key)
+            if len(self._executables) > CACHED_PROGRAMS:
+                self._executables.popitem(last=False)
         return executable.run(given)
+
+
+def _as_array(data: Any, name: Optional[str]) -> np.ndarray:
+    try:
+        return np.asarray(data)
+    except ValueError:
+        raise InvalidParameter(
+            f"constant '{name}': the rows have different lengths; accepted: an array or nested "
+            "lists of one shape"
+        ) from None
 
 
 def _shape_of(given: Any, argument: Value) -> Tuple[int, ...]:
@@ -187,7 +209,7 @@ def constant(data: Any, name: Optional[str] = None) -> Value:
 
     ``numpy.asarray`` of an interpreted value, and of what ops make of it, is its array.
     """
-    return current_graph().add_constant(np.asarray(data), name)
+    return current_graph().add_constant(_as_array(data, name), name)
 
 
 def current_graph() -> Graph:

@@ -168,7 +168,7 @@ class FloatField(Field):
     def convert(self, node: "Op", given: Any) -> float:
         try:
             return float(given)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self.reject(node, given, "a number") from None
 
 

@@ -176,6 +176,15 @@ def test_include_is_the_folder_of_the_headers():
     assert (include / "ODLA" / "odla.h").is_file()
 
 
+@pytest.mark.skipif(not pathlib.Path("/dev/full").is_char_device(), reason="no /dev/full here")
+def test_a_full_disk_is_said():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "odla_ipu.cli", "ops"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_pipe_gets_plain_text(model):
     done = subprocess.run(
         [sys.executable, "-m", "odla_ipu.cli", "run", model, "--shape", "x=1,4", "--device", "sim"],

@@ -119,6 +119,37 @@ def test_computations_check_their_inputs(c, device):
         c.run(x=[[1, 2, 3], [4]], device=device)
 
 
+def test_programs_used_last_are_kept(device):
+    with odla.Computation() as c:
+        odla.output(odla.neg(odla.argument("x", ("n",))), "y")
+    for size in range(1, odla.computation.CACHED_PROGRAMS + 4):
+        c.run(x=np.ones(size, "f4"), device=device)
+    assert len(c._executables) == odla.computation.CACHED_PROGRAMS
+    kept = list(c._executables.values())
+    np.testing.assert_array_equal(c.run(x=np.ones(size, "f4"), device=device)["y"], -np.ones(size))
+    assert list(c._executables.values()) == kept
+
+
+def test_an_argument_added_after_a_run_is_taken(c, device):
+    c.run(x=X, device=device)
+    c.argument("z", (1,))
+    np.testing.assert_array_equal(c.run(x=X, z=np.ones(1, "f4"), device=device)["y"], 2 * X)
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_mapped_constants_keep_what_was_written_to_them(tmp_path, device, mode):
+    np.full((512, 600), 2, "f4").tofile(str(tmp_path / "w"))
+    w = np.memmap(str(tmp_path / "w"), "f4", mode, shape=(512, 600))
+    if mode != "r":
+        w[0, 0] = 7
+    before = np.array(w)
+    with odla.Computation() as c:
+        odla.output(odla.add(odla.argument("x", (512, 600)), w), "y")
+    with c.compile(device) as exe:
+        np.testing.assert_array_equal(exe.run(x=np.zeros((512, 600), "f4"))["y"], before)
+    np.testing.assert_array_equal(w, before)
+
+
 def test_outputs_that_no_op_computes(device):
     with odla.Computation() as c:
         x = odla.argument("x", (2,), "int64")

@@ -170,6 +170,16 @@ def test_names_are_text(name):
             odla.constant([1.0], name)
 
 
+def test_constants_are_arrays():
+    with odla.Computation():
+        with pytest.raises(InvalidParameter, match="constant 'w': the rows have different lengths"):
+            odla.constant([[1], [2, 3]], "w")
+        with pytest.raises(UnsupportedType, match="is no element type"):
+            odla.constant("text")
+        with pytest.raises(InvalidParameter, match="alpha is 1000.*accepted: a number"):
+            odla.leaky_relu(odla.argument("x", (2,)), alpha=10**400)
+
+
 def test_only_values_are_outputs():
     with odla.Computation() as c:
         with pytest.raises(InvalidParameter, match="output: 3 is no value of a computation"):
