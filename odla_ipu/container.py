@@ -91,6 +91,8 @@ def copy(source: str, expected: Stamp, path: str) -> None:
     """
     if stamp(source) != expected:
         raise BadFile(f"{source} has changed since it was loaded; load it again")
+    if os.path.exists(path) and os.path.samefile(source, path):
+        return
     with _appearing(path) as unfinished:
         shutil.copyfile(source, unfinished)
 

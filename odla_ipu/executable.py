@@ -314,7 +314,7 @@ class Executable:
                 opened.kind,
                 opened.popart.versionString(),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadFile(f"{path}: the header lacks or misspells {error}; compile again") from None
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
             popef = ""

@@ -31,6 +31,12 @@ def test_copy_is_equal(path, tmp_path):
     assert container.read(str(tmp_path / "b.odla")) == container.read(path)
 
 
+def test_a_copy_onto_itself_changes_nothing(path):
+    before = container.stamp(path)
+    container.copy(path, before, path)
+    assert container.stamp(path) == before
+
+
 def test_what_took_the_name_of_a_file_is_not_copied(path, tmp_path):
     before = container.stamp(path)
     container.write(path, {"name": "other"}, {})

@@ -353,6 +353,9 @@ def test_a_damaged_header_field_is_named(tmp_path, device, exe):
     container.write(path, header, {"model": model})
     with pytest.raises(BadFile, match="'arguments'"):
         odla.Executable.load(path, device)
+    container.write(path, {**header, "constants": [1]}, {"model": model})
+    with pytest.raises(BadFile, match="the header lacks or misspells"):
+        odla.Executable.load(path, device)
 
 
 def test_fp16_keeps_the_types_of_the_door(device):
