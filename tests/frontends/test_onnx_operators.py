@@ -781,6 +781,53 @@ case(
     spatial_scale=1.25,
 )
 
+for _mode in ("bilinear", "nearest"):
+    for _padding in ("zeros", "border", "reflection"):
+        for _align in (0, 1):
+            case(
+                f"GridSample {_mode} {_padding} {_align}",
+                "GridSample",
+                [f(2, 3, 5, 4), f(2, 3, 6, 2, low=-3.3, high=3.3)],
+                opset=16,
+                mode=_mode,
+                padding_mode=_padding,
+                align_corners=_align,
+            )
+case(
+    "GridSample of one column",
+    "GridSample",
+    [f(1, 2, 5, 1), np.float32([[[[0.5, 0.25], [-30, 3], [1, -1]]]])],
+    opset=16,
+    mode="bilinear",
+    padding_mode="reflection",
+    align_corners=1,
+)
+case(
+    "Col2Im",
+    "Col2Im",
+    [f(2, 18, 9), i64(5, 7), i64(3, 2)],
+    constants=[1, 2],
+    opset=18,
+    strides=[2, 2],
+    pads=[1, 0, 2, 1],
+    dilations=[1, 2],
+)
+case(
+    "Col2Im cut",
+    "Col2Im",
+    [f(1, 4, 6), i64(5, 7), i64(2, 2)],
+    constants=[1, 2],
+    opset=18,
+    strides=[2, 2],
+)
+for _dtype in (np.int8, np.uint16, np.int64, np.uint32):
+    case(
+        f"BitwiseNot {np.dtype(_dtype).name}",
+        "BitwiseNot",
+        [ints(7, low=0, high=100, dtype=_dtype)],
+        opset=18,
+    )
+
 # Words, windows.
 
 _POOL = {

@@ -2,9 +2,9 @@
 
 ``read`` parses a file (``model``) and adds its nodes to a graph in order (``convert``) with one
 converter for each operator: ``elementwise``, ``linear`` (products, convolutions, pooling, norms),
-``shapes`` (data movement), ``scatter``, ``resize``, ``regions``, ``recurrent``, ``quantized``,
-``loss``, ``text``, ``signal`` and ``control``.  Operators without one that a function defines, the
-model's own or ONNX's, become the nodes of that function (``functions``).
+``shapes`` (data movement), ``scatter``, ``resize``, ``sampling``, ``regions``, ``recurrent``,
+``quantized``, ``loss``, ``text``, ``signal`` and ``control``.  Operators without one that a
+function defines, the model's own or ONNX's, become the nodes of that function (``functions``).
 
 Importing this package imports ``onnx``; where PopART is to be used, load it first.
 """
@@ -18,6 +18,7 @@ from . import (
     recurrent,
     regions,
     resize,
+    sampling,
     scatter,
     shapes,
     signal,
@@ -40,6 +41,7 @@ __all__ = [
     "recurrent",
     "regions",
     "resize",
+    "sampling",
     "scatter",
     "shapes",
     "signal",

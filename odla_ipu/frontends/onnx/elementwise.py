@@ -323,6 +323,40 @@ def _cum_sum(step: Step, x: Value, axis: Value) -> Value:
     )
 
 
+@converter("CumProd")
+def _cum_prod(step: Step, x: Value, axis: Value) -> Value:
+    """In as many steps as the size has binary digits: each multiplies by what lies 2^k before."""
+    along = step.axis(step.integer(axis, "axis"), x.rank)
+    is_reverse = bool(step.get("reverse", 0))
+    if step.get("exclusive", 0):
+        x = _moved(step, x, along, 1, is_reverse)
+    distance = 1
+    while distance < x.dims[along]:
+        x = step.op("Mul", x, _moved(step, x, along, distance, is_reverse))
+        distance *= 2
+    return x
+
+
+def _moved(step: Step, x: Value, axis: int, distance: int, is_reverse: bool) -> Value:
+    """``x`` moved along ``axis``, to its end or, in reverse, to its start, with ones behind."""
+    size = x.dims[axis]
+    distance = min(distance, size)
+    dims = [distance if index == axis else dim for index, dim in enumerate(x.dims)]
+    ones = step.constant(np.ones(dims, x.element_type.dtype))
+    if is_reverse:
+        return step.concat([step.slice(x, axis, distance, size), ones], axis)
+    return step.concat([ones, step.slice(x, axis, 0, size - distance)], axis)
+
+
+@converter("BitwiseNot")
+def _bitwise_not(step: Step, x: Value) -> Value:
+    """-1 - x, and for unsigned integers the largest number less x."""
+    if x.element_type is ElementType.UINT64:
+        raise Unsupported("UINT64 numbers have 32 bits on the device; cast to UINT32")
+    ones = np.invert(np.zeros((), x.element_type.dtype))
+    return step.op("Sub", step.constant(ones), x)
+
+
 @converter("TopK")
 def _top_k(step: Step, x: Value, count: Optional[Value] = None) -> Results:
     if count is None:

@@ -229,6 +229,39 @@ def _transposed_window(
     return [total - total // 2 for total in totals], wanted
 
 
+@converter("Col2Im")
+def _col2im(step: Step, x: Value, image_shape: Value, block_shape: Value) -> Value:
+    """The sum of overlapping blocks: a transposed convolution with the blocks' unit matrix."""
+    image = step.integers(image_shape, "image_shape")
+    block = step.integers(block_shape, "block_shape")
+    window = _window(step, image, block)
+    counts = [
+        (n + a + b - reach) // s + 1
+        for n, a, b, reach, s in zip(image, window.front, window.back, window.reach, window.strides)
+    ]
+    each = product(block)
+    if x.rank != 3 or x.dims[1] % each or x.dims[2] != product(counts):
+        raise step.error(
+            f"the input is {x.type}; accepted: [N, a multiple of {each}, {product(counts)}] for "
+            f"images {image} of blocks {block}"
+        )
+    channels = x.dims[1] // each
+    kernel = np.tile(np.eye(each, dtype=x.element_type.dtype), (channels, 1))
+    return step.op(
+        "DeConv",
+        step.reshape(x, [*x.dims[:2], *counts]),
+        step.constant(kernel.reshape(x.dims[1], 1, *block)),
+        input_layout=_FIRST,
+        kernel_layout=MemoryLayout.IOS,
+        group=channels,
+        strides=window.strides,
+        dilations=window.dilations,
+        paddings_front=window.front,
+        paddings_back=window.back,
+        output_dims=[x.dims[0], channels, *image],
+    )
+
+
 # Pooling.
 
 

@@ -5,7 +5,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ...graph import Value
-from ...types import ElementType, MemoryLayout, ValueType
+from ...types import ElementType, MemoryLayout, ValueType, product
 from .convert import Step, Unsupported, converter
 
 _FIRST = MemoryLayout.CHANNELS_FIRST
@@ -80,8 +80,17 @@ def _pooled(
             attributes["output_dim"] = [regions.dims[0], x.dims[1], *cells]
         return step.op(name, some, regions, input_layout=_FIRST, **attributes)
 
+    if whole == 1 and images.data is None:
+        return pool(x, rois)
+    if images.data is None and product(x.dims[2:]) <= whole * product(cells):
+        return pool(step.op("Gather", x, images, axis=0), rois)
     if images.data is None:
-        return pool(x if whole == 1 else step.op("Gather", x, images, axis=0), rois)
+        of_region = step.reshape(images, [count, 1, 1, 1])
+        chosen = pool(step.slice(x, 0, 0, 1), rois)
+        for one in range(1, whole):
+            is_one = step.op("Equal", of_region, step.like(images, one))
+            chosen = step.op("Select", is_one, pool(step.slice(x, 0, one, one + 1), rois), chosen)
+        return chosen
     numbers = images.data.astype(np.int64)
     if not 0 <= numbers.min() <= numbers.max() < whole:
         raise step.error(f"regions of the images {numbers.tolist()}; accepted: 0 to {whole - 1}")
