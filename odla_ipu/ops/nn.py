@@ -460,11 +460,10 @@ class GroupNormalization(_Normalization):
                 size = channels // self.groups
                 vector = b.reshape(b.onnx.expand([column, b.ints([self.groups, size])]), [channels])
             vectors.append(vector)
-        operands = [self.with_spatial(b), *vectors]
         results = b.graphcore.groupnormalization(
-            operands, num_groups=self.groups, epsilon=self.epsilon
+            [self.input, *vectors], num_groups=self.groups, epsilon=self.epsilon
         )
-        return self.without_spatial(b, results[0])
+        return results[0]
 
 
 class LRN(_ByChannel):
