@@ -980,10 +980,13 @@ case(
 NEWER_ENGINE = {
     "AveragePool dilated counted",
     "Clip 13 half",
+    "ConvInteger groups",
     "MaxPool ceil pads",
     "ReduceMax of nothing",
     "ReduceMin of nothing",
     "ReduceSum 13 noop",
+    "TfIdfVectorizer IDF",
+    "TfIdfVectorizer TFIDF",
     "Trilu int",
 }
 
