@@ -56,7 +56,9 @@ class DynamicExecutable:
         self, inputs: Optional[Mapping[str, Any]] = None, **named: Any
     ) -> Dict[str, np.ndarray]:
         """Run once, compiling what these shapes need and is not kept; as ``Executable.run``."""
-        given = {**(inputs or {}), **named}
+        from .executable import merged_inputs
+
+        given = merged_inputs(inputs, named)
         key: Tuple[Any, ...] = ()
         graph = self._graph
         while True:

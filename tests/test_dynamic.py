@@ -29,6 +29,12 @@ def test_reshape(device, target):
     assert exe.outputs["y0"].shape == (-1,) * len(target)
 
 
+def test_inputs_are_named(device):
+    exe = compiled(device, odla.reshape_dynamic, x=X, shape=np.int64([2, 12]))
+    with pytest.raises(InvalidParameter, match="inputs is of type ndarray"):
+        exe.run(X)
+
+
 def test_a_target_that_is_computed(device):
     def build(x, n):
         rows = odla.mul(n, np.int64([2]))
