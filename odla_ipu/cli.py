@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import click
@@ -51,6 +52,12 @@ class _Group(click.Group):
 @click.version_option(package_name="odla_ipu")
 def main() -> None:
     """Run ODLA computations and ONNX models on Graphcore IPUs, or on the simulator."""
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(message: Any, *where: Any, **more: Any) -> None:
+    """Warnings without the line of the package that they come from."""
+    click.echo(f"Warning: {message}", err=True)
 
 
 def _options(*options: Callable[..., Any]) -> Callable[..., Any]:

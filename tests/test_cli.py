@@ -1,6 +1,7 @@
 """The command line as its users type it, in a process of its own where output matters."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -193,3 +194,15 @@ def test_a_pipe_gets_plain_text(model):
     )
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr and done.stderr == ""
+
+
+def test_warnings_are_plain_lines(model):
+    done = subprocess.run(
+        [sys.executable, "-m", "odla_ipu.cli", "run", model, "--shape", "x=1,4"],
+        env={name: text for name, text in os.environ.items() if name != "ODLA_IPU_DEVICE"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    for line in done.stderr.splitlines():  # none where there is an IPU
+        assert line.startswith("Warning: odla_ipu computes on its simulator")
