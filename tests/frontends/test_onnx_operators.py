@@ -969,6 +969,19 @@ case(
     [ints(2, 3, low=-100000, high=100000), scalar(0.1)],
     constants=[1],
 )
+for _dtype in (np.int16, np.uint16):
+    case(
+        f"QuantizeLinear {np.dtype(_dtype).name}",
+        "QuantizeLinear",
+        [f(2, 3, low=-90, high=90), scalar(0.002), scalar(5, _dtype)],
+        opset=21,
+    )
+    case(
+        f"DequantizeLinear {np.dtype(_dtype).name}",
+        "DequantizeLinear",
+        [ints(2, 3, low=0, high=30000, dtype=_dtype), scalar(0.002), scalar(5, _dtype)],
+        opset=21,
+    )
 case(
     "QuantizeLinear last axis",
     "QuantizeLinear",

@@ -1,4 +1,4 @@
-"""Converters of quantised operators, as the floating-point arithmetic that defines them."""
+"""Converters of quantised operators and of exact products of integers."""
 
 from typing import List, Optional
 
@@ -13,39 +13,24 @@ from .model import element_type_of
 _INT32 = ElementType.INT32
 
 
-_STORED = (ElementType.INT8, ElementType.UINT8, ElementType.INT32)
-
-
 @converter("DequantizeLinear")
 def _dequantize(step: Step, x: Value, scale: Value, zero: Optional[Value] = None) -> Value:
-    """(x - zero) * scale."""
     _check_blocks(step)
-    if x.element_type in _STORED:
-        return step.op(
-            "Dequantize", x, scale, zero, axis=_axis(step, x), target_data_type=scale.element_type
-        )
-    scale = _along_axis(step, scale, x)
-    wide = step.cast(x, _INT32)
-    if zero is not None:
-        wide = step.op("Sub", wide, step.cast(_along_axis(step, zero, x), _INT32))
-    return step.op("Mul", step.cast(wide, scale.element_type), scale)
+    target = scale.element_type
+    if step.get("output_dtype", 0):
+        target = element_type_of(step.get("output_dtype"), step.node.label)
+    return step.op("Dequantize", x, scale, zero, axis=_axis(step, x), target_data_type=target)
 
 
 @converter("QuantizeLinear")
 def _quantize(step: Step, x: Value, scale: Value, zero: Optional[Value] = None) -> Value:
-    """round(x / scale) + zero, limited to the range of the integer type."""
     _check_blocks(step)
     target = ElementType.UINT8
     if zero is not None:
         target = zero.element_type
     elif step.get("output_dtype", 0):
         target = element_type_of(step.get("output_dtype"), step.node.label)
-    if target in (ElementType.INT8, ElementType.UINT8):
-        return step.op("Quantize", x, scale, zero, axis=_axis(step, x), target_data_type=target)
-    steps = step.op("Round", step.op("Div", x, _along_axis(step, scale, x)))
-    if zero is not None:
-        steps = step.op("Add", steps, step.cast(_along_axis(step, zero, x), x.element_type))
-    return _limited(step, steps, target)
+    return step.op("Quantize", x, scale, zero, axis=_axis(step, x), target_data_type=target)
 
 
 def _check_blocks(step: Step) -> None:
@@ -62,18 +47,6 @@ def _axis(step: Step, x: Value) -> int:
 def _limited(step: Step, x: Value, target: ElementType) -> Value:
     limits = np.iinfo(target.dtype)
     return step.cast(step.op("Clamp", x, lo=limits.min, hi=limits.max), target)
-
-
-def _along_axis(step: Step, parameter: Value, x: Value) -> Value:
-    """A scale or zero point, one per tensor or one per index of an axis, shaped to broadcast."""
-    if parameter.type.elements == 1:
-        return step.reshape(parameter, [])
-    if parameter.rank != 1:
-        raise step.error(f"scale or zero point is {parameter.type}; accepted: rank 0 or 1")
-    axis = step.axis(step.get("axis", 1), x.rank)
-    return step.reshape(
-        parameter, [size if index == axis else 1 for index, size in enumerate(x.dims)]
-    )
 
 
 @converter("DynamicQuantizeLinear")
