@@ -47,6 +47,13 @@ split_zero_size_splits_opset13 sqrt squeeze_negative_axes sub_uint8 sum_two_inpu
 thresholdedrelu tile_precomputed top_k_smallest transpose_all_permutations_3 tril_neg triu_zero
 unique_sorted_with_axis unsqueeze_unsorted_axes upsample_nearest where_example wrap_pad
 xor_bcast4v2d
+affine_grid_2d attention_4d_gqa_with_past_and_present bitwise_not_2d center_crop_pad_crop_and_pad
+col2im_pads cumprod_1d_reverse_exclusive gridsample_reflection_padding hannwindow
+maxpool_with_argmax_2d_precomputed_strides maxunpool_export_with_output_shape
+nllloss_NCd1d2_with_weight_reduction_sum_ii nonmaxsuppression_identical_boxes
+roialign_aligned_false rotary_embedding_interleaved scatter_elements_with_duplicate_indices
+scatter_elements_with_reduction_max sce_mean_weight_ii_3d_log_prob swiglu
+tfidfvectorizer_tf_batch_onlybigrams_skip5
 """.split()  # noqa: SIM905
 """Names without "test_", at least one of each family, some gaps among them."""
 

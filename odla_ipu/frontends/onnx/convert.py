@@ -103,6 +103,13 @@ class Step:
             raise BadFile(f"{self.node.label}: the attribute {name} is missing")
         return default
 
+    def entries(self, name: str, default: List[int]) -> List[int]:
+        """A list attribute, which must have as many numbers as its default."""
+        given = self.get(name, default)
+        if len(given) != len(default):
+            raise self.error(f"{name} is {given}; accepted: {len(default)} numbers")
+        return list(given)
+
     def array(self, name: str) -> Optional[np.ndarray]:
         """A tensor attribute, None when absent; raises UnsupportedType as its type demands."""
         value = self.get(name, None)

@@ -74,21 +74,14 @@ class _Window(NamedTuple):
         return [d * (k - 1) + 1 for k, d in zip(self.size, self.dilations)]
 
 
-def _entries(step: Step, name: str, default: List[int]) -> List[int]:
-    given = step.get(name, default)
-    if len(given) != len(default):
-        raise step.error(f"{name} is {given}; accepted: {len(default)} numbers")
-    return list(given)
-
-
 def _window(step: Step, spatial: Sequence[int], size: List[int]) -> _Window:
     """The window with auto_pad and ceil_mode turned into numbers (ONNX Conv-11, MaxPool-12)."""
     rank = len(spatial)
     if len(size) != rank or rank == 0:
         raise step.error(f"the window {size} does not fit {rank} spatial dimensions")
-    strides = _entries(step, "strides", [1] * rank)
-    dilations = _entries(step, "dilations", [1] * rank)
-    pads = _entries(step, "pads", [0] * (2 * rank))
+    strides = step.entries("strides", [1] * rank)
+    dilations = step.entries("dilations", [1] * rank)
+    pads = step.entries("pads", [0] * (2 * rank))
     if min(strides + dilations) < 1:
         raise step.error(f"strides are {strides}, dilations {dilations}; accepted: 1 and more")
     if min(pads) < 0:
@@ -131,7 +124,7 @@ def _ceil_padding(window: _Window, spatial: Sequence[int]) -> List[int]:
 def convolution_window(step: Step, x: Value, kernel: Value) -> _Window:
     """The window of a convolution with a kernel [O,I,S...]."""
     size = list(kernel.dims[2:])
-    return _window(step, x.dims[2:], _entries(step, "kernel_shape", size) if size else size)
+    return _window(step, x.dims[2:], step.entries("kernel_shape", size) if size else size)
 
 
 def windows_of(step: Step, x: Value, window: _Window) -> List[Value]:
@@ -176,9 +169,9 @@ def _conv_transpose(step: Step, x: Value, kernel: Value, bias: Optional[Value] =
     if len(size) != rank or rank < 1:
         raise step.error(f"x is {x.type} and the kernel {kernel.type}; their ranks must be equal")
     group = step.get("group", 1)
-    strides = _entries(step, "strides", [1] * rank)
-    dilations = _entries(step, "dilations", [1] * rank)
-    extra = _entries(step, "output_padding", [0] * rank)
+    strides = step.entries("strides", [1] * rank)
+    dilations = step.entries("dilations", [1] * rank)
+    extra = step.entries("output_padding", [0] * rank)
     full = [
         (n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(x.dims[2:], strides, dilations, size)
     ]
@@ -211,7 +204,7 @@ def _transposed_window(
     ``full`` is the size of the result without padding, ``extra`` the output padding.
     """
     rank = len(spatial)
-    pads = _entries(step, "pads", [0] * (2 * rank))
+    pads = step.entries("pads", [0] * (2 * rank))
     auto = step.get("auto_pad", "NOTSET")
     wanted = step.get("output_shape", None)
     if not wanted and auto in ("SAME_UPPER", "SAME_LOWER"):

@@ -168,15 +168,19 @@ def _integer_convolution(
 
     Padding is the zero point, so it is 0 after the subtraction.
     """
-    if zero_kernel is not None and zero_kernel.type.elements > 1:
-        zero_kernel = step.reshape(zero_kernel, [kernel.dims[0], *[1] * (kernel.rank - 1)])
-    x, kernel = _from_zero(step, x, zero_x), _from_zero(step, kernel, zero_kernel)
-    group, (filters, inputs) = step.get("group", 1), kernel.dims[:2]
     window = convolution_window(step, x, kernel)
-    if x.dims[1] != inputs * group or filters % group:
+    group, (filters, inputs) = step.get("group", 1), kernel.dims[:2]
+    if zero_kernel is not None and zero_kernel.type.elements > 1:
+        if zero_kernel.dims != (filters,):
+            raise step.error(
+                f"w_zero_point is {zero_kernel.type}; accepted: one number, or {filters}"
+            )
+        zero_kernel = step.reshape(zero_kernel, [filters, *[1] * (kernel.rank - 1)])
+    x, kernel = _from_zero(step, x, zero_x), _from_zero(step, kernel, zero_kernel)
+    if group < 1 or x.dims[1] != inputs * group or filters % group:
         raise step.error(
             f"the input is {x.type}, the kernel {kernel.type}, group is {group}; accepted: "
-            f"{x.dims[1] // group} input channels and a multiple of group as filters"
+            "the channels of a group in the kernel, and a multiple of group as filters"
         )
     parts = windows_of(step, x, window)
     space = parts[0].dims[2:]

@@ -48,7 +48,10 @@ def _max_roi_pool(step: Step, x: Value, rois: Value) -> Value:
     if rois.rank != 2 or rois.dims[1] != 5:
         raise step.error(f"rois are {rois.type}; accepted: [R,5] of image, x1, y1, x2, y2")
     images = step.reshape(step.slice(rois, 1, 0, 1), [rois.dims[0]])
-    height, width = step.get("pooled_shape")
+    cells = step.get("pooled_shape")
+    if len(cells) != 2:
+        raise step.error(f"pooled_shape is {cells}; accepted: height and width")
+    height, width = cells
     return _pooled(
         step,
         "ROIMaxPool",
@@ -149,6 +152,8 @@ def _non_max_suppression(
 
 def _corners(step: Step, boxes: Value) -> Value:
     """y1, x1, y2, x2 of boxes given as the x and y of their centre, width and height."""
+    if boxes.rank != 3 or boxes.dims[2] != 4:
+        raise step.error(f"boxes are {boxes.type}; accepted: [B,n,4]")
     x, y, width, height = (step.slice(boxes, 2, side, side + 1) for side in range(4))
     half = step.like(boxes, 0.5)
     across, down = step.op("Mul", width, half), step.op("Mul", height, half)

@@ -123,7 +123,8 @@ def _max_unpool(
             f"x is {x.type}, its indices are {indices.type}, kernel_shape is {window}; accepted: "
             f"equal shapes of rank {rank + 2}"
         )
-    strides, pads = step.get("strides", [1] * rank), step.get("pads", [0] * (2 * rank))
+    strides = step.entries("strides", [1] * rank)
+    pads = step.entries("pads", [0] * (2 * rank))
     dims = list(x.dims[:2]) + [
         (n - 1) * s + k - a - b
         for n, s, k, a, b in zip(x.dims[2:], strides, window, pads, pads[rank:])
