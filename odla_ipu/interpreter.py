@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from .errors import InternalError
+from .errors import InternalError, InvalidParameter
 from .graph import Graph, Node, Output, Value
 from .types import ValueType
 
@@ -104,6 +104,12 @@ class InterpretedGraph(Graph):
         self.read.clear()
         node.outputs = tuple(InterpretedValue(self, node.id, kind, node) for kind in types)
         return node.outputs
+
+    def set_output(self, value: Value, name: Optional[str] = None) -> None:
+        raise InvalidParameter(
+            f"'{value.id}' belongs to no computation; numpy.asarray(value) gives its array, and an "
+            "argument of a computation makes what depends on it part of that"
+        )
 
     def unique_id(self, wanted: str) -> str:
         return wanted  # nothing is looked up by id here, and a dict of ids would grow for ever

@@ -110,6 +110,11 @@ def test_mistakes_are_found_when_the_op_is_called():
         odla.add(x, np.zeros(4, "f4"))
 
 
+def test_interpreted_values_are_no_outputs():
+    with pytest.raises(InvalidParameter, match="belongs to no computation"):
+        odla.output(odla.constant(np.float32([1])), "y")
+
+
 def test_conversions():
     y = odla.neg(odla.constant(np.float32([1])))
     assert np.asarray(y, "f8").dtype == np.float64

@@ -17,18 +17,10 @@ from .exceptions import popart_exception
 from .mapping import map_array
 from .nodes import Info, Node
 from .operators import implemented_versions, lookup
+from .prefixes import RESERVED
 from .shapes import infer
 
-RESERVED_PREFIXES = (
-    "Gradient___",
-    "UpdatedVar___",
-    "Accum___",
-    "Accl___",
-    "Accl1___",
-    "Accl2___",
-    "Step___",
-    "RestoredActivation___",
-)
+_RESERVED = tuple(RESERVED.values())
 """Beginnings of the names that PopART gives to tensors of its own."""
 
 _NARROWED = {np.dtype(np.int64): np.dtype(np.int32), np.dtype(np.uint64): np.dtype(np.uint32)}
@@ -384,7 +376,7 @@ class _Builder:
         return Tensor(value.name, _device_type(name, value.name), tuple(shape))
 
     def _add(self, graph: Graph, tensor: Tensor) -> None:
-        if tensor.id.startswith(RESERVED_PREFIXES):
+        if tensor.id.startswith(_RESERVED):
             raise popart_exception(
                 f"The name of tensor {tensor.id} clashes with reserved prefix "
                 f"{tensor.id.split('___')[0]}___: rename it"

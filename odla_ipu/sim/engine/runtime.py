@@ -11,18 +11,22 @@ from ..mapping import release_pages
 from .translation import Port, Translation
 
 THREADS_VARIABLE = "ODLA_IPU_SIM_THREADS"
+MAX_THREADS = 1024
+"""More threads than any host has CPUs only make onnxruntime start for minutes."""
 
 
 def thread_count() -> int:
     """Threads of an op: ``ODLA_IPU_SIM_THREADS``, or the physical CPUs that the process may use.
 
-    Raises popart_exception where the variable holds no positive number.
+    Raises popart_exception where the variable holds no such number.
     """
     text = os.environ.get(THREADS_VARIABLE)
     if text is None:
         return _physical_cpus()
-    if not text.isdecimal() or int(text) < 1:
-        raise popart_exception(f"{THREADS_VARIABLE} is {text!r}: it must be a positive number")
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_THREADS:
+        raise popart_exception(
+            f"{THREADS_VARIABLE} is {text!r}: it must be a number of 1 to {MAX_THREADS}"
+        )
     return int(text)
 
 
