@@ -3,9 +3,11 @@
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from onnx import helper
 from onnx_stack import actual, build, expected, single
 
+from odla_ipu.cli import main
 from odla_ipu.errors import UnsupportedOp
 from odla_ipu.frontends import backend
 from odla_ipu.frontends.onnx import read
@@ -45,3 +47,16 @@ def test_nodes_that_read_the_selection_are_refused():
     content = build(nodes, inputs, {"most": np.array(2)}, opset=11)
     with pytest.raises(UnsupportedOp, match="'nms'.*other nodes read its result"):
         read(content)
+
+
+def test_the_command_line_compares_what_is_selected(tmp_path, device):
+    content, feeds = model()
+    (tmp_path / "nms.onnx").write_bytes(content)
+    given = []
+    for name, array in feeds.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        given += ["--input", f"{name}={tmp_path / name}.npy"]
+    arguments = ["run", str(tmp_path / "nms.onnx"), *given, "--check", "--device", device]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "0.00e+00" in result.output
