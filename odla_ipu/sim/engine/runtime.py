@@ -80,7 +80,7 @@ class Engine:
                 translation.model,
                 options,
                 providers=["CPUExecutionProvider"],
-                disabled_optimizers=_wrong_optimizers(onnxruntime.__version__),
+                disabled_optimizers=_unwanted_optimizers(onnxruntime.__version__),
             )
         except Exception as error:
             raise _internal("load the model", error, translation) from error
@@ -157,10 +157,14 @@ class Engine:
         return self._buffers[tensor]
 
 
-def _wrong_optimizers(version: str) -> List[str]:
-    """Optimizers of that onnxruntime that change what a model computes."""
-    # Up to 1.19 a Pad before a pool became the pool's own padding, which counts differently.
-    return ["Pad_Fusion"] if tuple(map(int, version.split(".")[:2])) < (1, 20) else []
+def _unwanted_optimizers(version: str) -> List[str]:
+    """Optimizers of that onnxruntime that change what a model computes, or make it slower."""
+    # MatMul and Add of rank 3 become Gemm between two Reshapes, which cost more than they save.
+    unwanted = ["MatMulAddFusion"]
+    if tuple(map(int, version.split(".")[:2])) < (1, 20):
+        # A Pad before a pool becomes the pool's own padding, which counts differently.
+        unwanted.append("Pad_Fusion")
+    return unwanted
 
 
 def _reason(error: Exception) -> str:
