@@ -14,6 +14,7 @@ from .graph import Graph, Value
 from .types import (
     ElementType,
     InterpolationMode,
+    LoopOutputMode,
     MemoryLayout,
     ResizeCoordinateMode,
     RnnDirection,
@@ -30,6 +31,7 @@ __all__ = [
     "Executable",
     "Graph",
     "InterpolationMode",
+    "LoopOutputMode",
     "MemoryLayout",
     "OdlaError",
     "ResizeCoordinateMode",
@@ -70,6 +72,9 @@ def load(
 # that only imports odla_ipu should not wait for them.
 
 
+_SCOPES = ("if_", "loop")
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
@@ -77,13 +82,17 @@ def __getattr__(name: str) -> Any:
         from .executable import Executable
 
         globals()[name] = Executable
+    elif name in _SCOPES:
+        from . import scopes
+
+        globals()[name] = getattr(scopes, name)
     else:
         globals()[name] = _op_function(name)
     return globals()[name]
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *__all__, *(cls.python for cls in _declared())})
+    return sorted({*globals(), *__all__, *_SCOPES, *(cls.python for cls in _declared())})
 
 
 def _declared() -> List[Any]:

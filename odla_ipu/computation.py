@@ -18,7 +18,7 @@ import numpy as np
 
 from . import interpreter
 from .errors import InvalidParameter
-from .graph import Graph, Value, specialise
+from .graph import Graph, Value, specialise, walk
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
 
 if TYPE_CHECKING:
@@ -67,11 +67,14 @@ class Computation:
 
         Raises UnsupportedType for what is no array of numbers, InvalidParameter for uneven rows.
         """
-        return self.graph.add_constant(_as_array(data, name), name)
+        return self.graph.innermost.add_constant(_as_array(data, name), name)
 
     def output(self, value: Value, name: Optional[str] = None) -> Value:
-        """Make ``value`` a result, named ``name`` (the value's id when None)."""
-        self.graph.set_output(value, name)
+        """Make ``value`` a result, named ``name`` (the value's id when None).
+
+        While a branch is open, a result of that branch.
+        """
+        self.graph.innermost.set_output(value, name)
         return value
 
     @property
@@ -221,11 +224,13 @@ def current_graph() -> Graph:
 def output(value: Value, name: Optional[str] = None) -> Value:
     """:meth:`Computation.output` of the computation that ``value`` belongs to."""
     graph = value.graph if isinstance(value, Value) else current().graph
-    graph.set_output(value, name)
+    graph.innermost.set_output(value, name)
     return value
 
 
 def _check(graph: Graph) -> None:
+    if graph.scopes:
+        raise graph.scopes[-1].error("still open; end it before compiling")
     if not graph.outputs:
         raise InvalidParameter(
             f"'{graph.name}' has no outputs; name one with odla_ipu.output(value, name)"
@@ -244,7 +249,7 @@ def _check(graph: Graph) -> None:
 
 def _warn_of_nan(graph: Graph) -> None:
     seen = set()
-    for node in graph.used_nodes():
+    for node in walk(graph.used_nodes()):
         for operand in node.operands():
             data = operand.data
             if data is None or operand in seen or data.dtype.kind != "f":

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 import numpy as np
 
 from .errors import InvalidParameter
-from .graph import Carried, Graph, Node, Output, Value, rewrite
+from .graph import Carried, Graph, Output, Value, rewrite
 from .types import ValueType
 
 CACHED_PROGRAMS = 64
@@ -22,7 +22,7 @@ CACHED_PROGRAMS = 64
 
 def is_dynamic(graph: Graph) -> bool:
     """Whether some op that an output needs takes its shape from a value computed at run time."""
-    return any(_shaping(node) for node in graph.used_nodes())
+    return any(node.shaped_by() for node in graph.used_nodes())
 
 
 class DynamicExecutable:
@@ -130,22 +130,12 @@ class _Program:
         return self._rests[key]
 
 
-def _shaping(node: Node) -> List[Value]:
-    """The operands that decide the node's program and are not constant."""
-    found = [
-        node.__dict__[field.name]
-        for field in node.fields  # type: ignore[attr-defined]
-        if getattr(field, "shaping", False)
-    ]
-    return [value for value in found if value is not None and value.data is None]
-
-
 def _ready(graph: Graph) -> List[Value]:
     """Shaping values that depend on no node whose own shape is open."""
     beyond: Set[Value] = set()
     ready: Dict[Value, None] = {}
     for node in graph.used_nodes():
-        shaping = _shaping(node)
+        shaping = node.shaped_by()
         ready.update((value, None) for value in shaping if value not in beyond)
         if shaping or any(operand in beyond for operand in node.operands()):
             beyond.update(node.outputs)
@@ -164,7 +154,7 @@ def _with(graph: Graph, found: Mapping[Value, np.ndarray]) -> Graph:
         changes = {
             field.name: new.add_constant(found[node.__dict__[field.name]])
             for field in node.fields
-            if getattr(field, "shaping", False) and node.__dict__[field.name] in found
+            if field.is_shaping and node.__dict__[field.name] in found
         }
         return node.copy_to(new, values, **changes) if changes else None
 

@@ -1,12 +1,27 @@
 """The graph of ODLA ops: values, nodes, and graphs that grow in order of execution.
 
+The branches of an If and the body of a Loop are graphs within a graph: their nodes read the values
+of the graphs around them as they read their own.
+
 Shapes and types are inferred as each op is added, so a wrong call fails at the user's own line.  A
 dimension may be unknown (-1) or named; :func:`specialise` fixes it and infers everything again.
 """
 
 import os
 import sys
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
@@ -63,10 +78,14 @@ class Value:
 class Node:
     """One op of a graph.  The registry's ``Op`` adds the declared parameters.
 
-    ``origin`` is where the user made it: ``file.py:12``, or what a frontend says.
+    ``origin`` is where the user made it: ``file.py:12``, or what a frontend says.  ``bodies`` are
+    the graphs inside a control flow node, ``captures`` the values around it that they read; these
+    are its last operands.
     """
 
     name = "node"
+    bodies: Tuple["Graph", ...] = ()
+    captures: Tuple[Value, ...] = ()
     graph: "Graph"
     id: str
     origin: str
@@ -79,6 +98,15 @@ class Node:
     def attributes(self) -> Dict[str, Any]:
         """Its parameters that are not values, for printing."""
         return {}
+
+    def shaped_by(self) -> List[Value]:
+        """The operands that decide the device's program and are not constant."""
+        return []
+
+    @property
+    def inner(self) -> "Graph":
+        """While a control flow node is open: the graph that ops go to."""
+        raise InternalError(f"{self.name} has no bodies")
 
     def copy_to(self, graph: "Graph", values: Mapping[Value, Value]) -> Tuple[Value, ...]:
         """Add the same op to ``graph``, reading ``values[operand]`` for each operand."""
@@ -109,23 +137,39 @@ class Graph:
 
     ``origin``, when set, is what new nodes note as their place of origin (frontends use it for the
     name of the source node); otherwise it is the line of the user's code.
+
+    A graph inside another has it as ``parent`` and shares its ids; ``root`` is the outermost one.
+    ``scopes`` of the root are the control flow nodes that are still open, innermost last.
     """
 
     folds = True
     """Whether ops on constants are folded while they are added."""
 
-    def __init__(self, name: str = "graph"):
+    def __init__(self, name: str = "graph", parent: Optional["Graph"] = None):
         self.name = name
+        self.parent = parent
+        self.root: Graph = self if parent is None else parent.root
         self.arguments: List[Value] = []
         self.nodes: List[Node] = []
         self.outputs: List[Output] = []
+        self.scopes: List[Node] = []
         self.origin: Optional[str] = None
-        self._ids: Dict[str, int] = {}
+        self._ids: Dict[str, int] = {} if parent is None else parent._ids
+
+    @property
+    def innermost(self) -> "Graph":
+        """The graph that an op which is called now goes to: that of the innermost open scope."""
+        scopes = self.root.scopes
+        return scopes[-1].inner if scopes else self.root
 
     def add_argument(self, id: str, type: ValueType) -> Value:
         """A new graph input, bound by ``id``, which no other value may have."""
         if id in self._ids:
             raise InvalidParameter(f"argument '{id}': a value of that name exists; choose another")
+        return self.add_variable(id, type)
+
+    def add_variable(self, id: str, type: ValueType) -> Value:
+        """A new graph input with ``id``, or a number appended to it."""
         value = Value(self, self.unique_id(id), type)
         self.arguments.append(value)
         return value
@@ -146,32 +190,54 @@ class Graph:
         return node.outputs
 
     def set_output(self, value: Value, name: Optional[str] = None) -> None:
-        """Make ``value`` a result, bound by ``name`` (its id when None)."""
+        """Make ``value`` a result, bound by ``name`` (its id when None).
+
+        Results of a graph inside another are bound by position; their names mean nothing.
+        """
         self.own(value, "output")
         name = value.id if name is None else name
         if not isinstance(name, str):
             raise InvalidParameter(f"the name {name!r} of an output is not a str")
-        if any(output.name == name for output in self.outputs):
+        if self.parent is None and any(output.name == name for output in self.outputs):
             raise InvalidParameter(f"output '{name}' exists already; give each its own name")
         self.outputs.append(Output(name, value))
 
     def own(self, value: Value, what: str) -> None:
-        """Raise InvalidParameter unless ``value`` is a Value of this graph."""
+        """Raise InvalidParameter unless ``value`` is a Value of this graph or of one around it."""
         if not isinstance(value, Value):
             raise InvalidParameter(f"{what}: {value!r} is no value of a computation")
-        if value.graph is not self:
+        if self.sees(value):
+            return
+        if value.graph.root is self.root:
             raise InvalidParameter(
-                f"{what}: value '{value.id}' belongs to another computation "
-                f"('{value.graph.name}', not '{self.name}'); make it in this one"
+                f"{what}: value '{value.id}' belongs to '{value.graph.name}', which is not open "
+                "here; make it one of its outputs and read the result"
             )
+        raise InvalidParameter(
+            f"{what}: value '{value.id}' belongs to another computation "
+            f"('{value.graph.root.name}', not '{self.root.name}'); make it in this one"
+        )
+
+    def sees(self, value: Value) -> bool:
+        """Whether ``value`` belongs to this graph or to one around it."""
+        return any(graph is value.graph for graph in self.lineage())
+
+    def lineage(self) -> Iterator["Graph"]:
+        """This graph, the one around it, and so on."""
+        graph: Optional[Graph] = self
+        while graph is not None:
+            yield graph
+            graph = graph.parent
 
     def adopt(self, value: Value, what: str) -> Value:
-        """The value of this graph that stands for one of another: interpreted values are constants.
+        """What stands for a value of another graph: itself if that is around this one.
 
-        Raises InvalidParameter for a value of another computation.
+        Interpreted values are constants.  Raises InvalidParameter for a value of another
+        computation.
         """
         if value.graph.folds or value.data is None:
             self.own(value, what)
+            return value
         return self.add_constant(value.data, value.id)  # type: ignore[arg-type]
 
     def unique_id(self, wanted: str) -> str:
@@ -205,55 +271,101 @@ class Graph:
         used.reverse()
         return used
 
+    def reads(self) -> Iterator[Value]:
+        """What its nodes and those inside them read, and what leaves a graph, in order."""
+        for node in self.nodes:
+            yield from node.operands()
+            for body in node.bodies:
+                yield from body.reads()
+        yield from (output.value for output in self.outputs)
+
     def constants(self) -> List[Value]:
         """The constants that nodes read or outputs are, each once."""
-        found: Dict[Value, None] = {}
-        for node in self.nodes:
-            found.update((one, None) for one in node.operands() if one.data is not None)
-        found.update((one.value, None) for one in self.outputs if one.value.data is not None)
-        return list(found)
+        return list(dict.fromkeys(one for one in self.reads() if one.data is not None))
 
     def consumers(self) -> Dict[Value, int]:
         """How often each value is read, as operand or as output."""
         counts: Dict[Value, int] = {}
-        for node in self.nodes:
-            for operand in node.operands():
-                counts[operand] = counts.get(operand, 0) + 1
-        for output in self.outputs:
-            counts[output.value] = counts.get(output.value, 0) + 1
+        for value in self.reads():
+            counts[value] = counts.get(value, 0) + 1
         return counts
 
+    def captured(self) -> List[Value]:
+        """The values around this graph that its outputs depend on, each once."""
+        found: Dict[Value, None] = {}
+        for node in self.used_nodes():
+            found.update((one, None) for one in node.operands() if one.graph is not self)
+        found.update((one.value, None) for one in self.outputs if one.value.graph is not self)
+        return list(found)
+
     def __str__(self) -> str:
-        lines = [f"graph {self.name} {{"]
+        return "\n".join(self._lines("graph"))
+
+    def _lines(self, kind: str) -> List[str]:
+        lines = [f"{kind} {self.name} {{"]
         lines += [f"  argument %{value.id}: {value.type}" for value in self.arguments]
-        lines += [f"  {_format_node(node)}" for node in self.nodes]
-        lines += [f"  output {output.name} = %{output.value.id}" for output in self.outputs]
-        return "\n".join(lines + ["}"])
+        for node in self.nodes:
+            lines.append(f"  {_format_node(node)}")
+            for body in node.bodies:
+                lines += [f"    {line}" for line in body._lines("body")]
+        for output in self.outputs:
+            name = f"{output.name} = " if self.parent is None else ""
+            lines.append(f"  output {name}{_format_operand(output.value)}")
+        return [*lines, "}"]
+
+
+def walk(nodes: Iterable[Node]) -> Iterator[Node]:
+    """``nodes``, each followed by the used ones inside it."""
+    for node in nodes:
+        yield node
+        for body in node.bodies:
+            yield from walk(body.used_nodes())
 
 
 class Carried(Dict[Value, Value]):
     """Values of a graph and what stands for them in its rewritten form.
 
-    Constants are carried over when they are first asked for, and so is anything that a rule has
-    put off: ``later[value]`` is called for the replacement of ``value``.
+    Constants are carried over when they are first asked for, to where their graph has gone, and so
+    is anything that a rule has put off: ``later[value]`` is called for the replacement of
+    ``value``.
     """
 
-    def __init__(self, new: Graph, constant: Optional[Callable[[Value], np.ndarray]]):
+    def __init__(
+        self,
+        new: Graph,
+        constant: Optional[Callable[[Value], np.ndarray]] = None,
+        rule: Optional["Rule"] = None,
+    ):
         super().__init__()
         self.new = new
         self.later: Dict[Value, Callable[[], Value]] = {}
         self._constant = constant
+        self._rule = rule
+        self._graphs: Dict[Graph, Graph] = {}
 
     def __missing__(self, value: Value) -> Value:
         if value in self.later:
             replacement = self.later.pop(value)()
         elif value.data is not None:
             data = value.data if self._constant is None else self._constant(value)
-            replacement = self.new.add_constant(data, value.id)
+            replacement = self._graphs.get(value.graph, self.new).add_constant(data, value.id)
         else:
             raise InternalError(f"'{value.id}' is read before it is rewritten")
         self[value] = replacement
         return replacement
+
+    def carry(self, old: Graph, new: Graph) -> List[Value]:
+        """Make the nodes that outputs of ``old`` need anew in ``new``; what stands for outputs."""
+        self._graphs[old] = new
+        origin = new.origin
+        for node in old.used_nodes():
+            new.origin = node.origin
+            results = self._rule(new, node, self) if self._rule else None
+            if results is None:
+                results = node.copy_to(new, self)
+            self.update(zip(node.outputs, results))
+        new.origin = origin
+        return [self[output.value] for output in old.outputs]
 
 
 Rule = Callable[[Graph, Node, Carried], Optional[Sequence[Value]]]
@@ -269,24 +381,18 @@ def rewrite(
 
     ``rule(new, node, values)`` adds what replaces ``node`` to the graph ``new`` (``values`` maps
     old values to new ones) and returns the new results, or None to copy the node as it is, or
-    nothing (an empty list) when it puts the results into ``values.later``.
+    nothing (an empty list) when it puts the results into ``values.later``.  Nodes inside others
+    are rewritten as these are copied, with ``new`` the graph around them.
     ``argument_type`` and ``constant`` give arguments another type and constants other data.
     Takes time linear in the size of the graph.
     """
     new = Graph(graph.name)
-    values = Carried(new, constant)
+    values = Carried(new, constant, rule)
     for argument in graph.arguments:
         kind = argument.type if argument_type is None else argument_type(argument)
         values[argument] = new.add_argument(argument.id, kind)
-    for node in graph.used_nodes():
-        new.origin = node.origin
-        results = rule(new, node, values) if rule else None
-        if results is None:
-            results = node.copy_to(new, values)
-        values.update(zip(node.outputs, results))
-    for output in graph.outputs:
-        new.outputs.append(Output(output.name, values[output.value]))
-    new.origin = None
+    results = values.carry(graph, new)
+    new.outputs = [Output(output.name, one) for output, one in zip(graph.outputs, results)]
     return new
 
 
@@ -357,7 +463,8 @@ def _users_line() -> str:
 
 def _format_node(node: Node) -> str:
     results = ", ".join(f"%{value.id}: {value.type}" for value in node.outputs)
-    operands = [_format_operand(operand) for operand in node.operands()]
+    captures = set(node.captures)
+    operands = [_format_operand(one) for one in node.operands() if one not in captures]
     attributes = [f"{name}={_plain(value)}" for name, value in node.attributes().items()]
     call = f"{node.name}({', '.join(operands + attributes)})"
     return f"{results} = {call}" + (f"  # {node.origin}" if node.origin else "")

@@ -4,14 +4,15 @@ Rules call the builder through :class:`Lowering`, which turns values into tensor
 PopART node after the ODLA op it comes from.
 """
 
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+import contextlib
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from .errors import InternalError, OdlaError
 from .graph import Graph, Value
 from .registry import Op
-from .types import ElementType
+from .types import ElementType, ValueType
 
 OPSETS = {"ai.onnx": 11, "ai.graphcore": 1}
 
@@ -25,20 +26,57 @@ class Lowering:
     Operands may be values of the graph or tensors made by earlier calls; attributes are keywords.
     ``arguments`` and ``outputs`` map the names of the graph to tensor ids; outputs that no op
     computes (arguments, constants) are left out, and so are arguments that no op reads.
+    ``builder`` is that of the whole model, ``inner`` that of the body being lowered.
     """
 
     def __init__(self, graph: Graph, popart: Any):
         self.popart = popart
         self.builder = popart.Builder(opsets=OPSETS)
-        self.onnx = _Opset(self, self.builder.aiOnnxOpset11)
-        self.graphcore = _Opset(self, self.builder.aiGraphcore)
         self.arguments: Dict[str, Tensor] = {}
         self.outputs: Dict[str, Tensor] = {}
         self.initializers: Dict[Tensor, int] = {}
         self.node_id = ""
         self._graph = graph
+        self._training = False
         self._tensors: Dict[Value, Tensor] = {}
+        self._names: Dict[str, int] = {}
+        self._enter(self.builder)
+
+    def _enter(self, builder: Any) -> None:
+        """Have the following calls go to ``builder``."""
+        self.inner = builder
+        self.onnx = _Opset(self, builder.aiOnnxOpset11)
+        self.graphcore = _Opset(self, builder.aiGraphcore)
         self._constants: Dict[Tuple[str, Tuple[int, ...], bytes], Tensor] = {}
+
+    @contextlib.contextmanager
+    def body(self, graph: Graph) -> Iterator[Any]:
+        """A builder for a graph inside another; until the end of the context rules call that one.
+
+        It reads tensors of the builders around it by name, but rules' constants are made anew:
+        PopART must see shapes as constants in there too.
+        """
+        outside = self.inner, self.onnx, self.graphcore, self._constants, self.node_id
+        builder = self.inner.createSubgraphBuilder()
+        count = self._names[graph.name] = self._names.get(graph.name, -1) + 1
+        builder.setGraphName(f"{graph.name}/{count}" if count else graph.name)
+        self._enter(builder)
+        yield builder
+        self.inner, self.onnx, self.graphcore, self._constants, self.node_id = outside
+
+    def argument(self, type: ValueType, name: str) -> Tensor:
+        """A new input of the builder being called."""
+        info = self.popart.TensorInfo(type.element_type.popart, list(type.dims))
+        return self.inner.addInputTensor(info, debugContext=_unreserved(name))
+
+    def bind(self, value: Value, tensor: Tensor) -> None:
+        """Have ``tensor`` stand for an argument of a body."""
+        self._tensors[value] = tensor
+
+    def nodes(self, graph: Graph) -> None:
+        """Lower what the outputs of ``graph`` need."""
+        for node in graph.used_nodes():
+            self._lower_node(node)  # type: ignore[arg-type]
 
     def tensor(self, value: Union[Value, Tensor]) -> Tensor:
         """The tensor that holds ``value``; arguments and constants are added when first read."""
@@ -108,17 +146,17 @@ class Lowering:
 
     def run(self, training: bool) -> "Lowering":
         """Lower every node that an output needs."""
-        for node in self._graph.used_nodes():
-            self._lower_node(node, training)  # type: ignore[arg-type]
+        self._training = training
+        self.nodes(self._graph)
         for output in self._graph.outputs:
             if output.value.node is not None:
                 self.outputs[output.name] = self._tensors[output.value]
         return self
 
-    def _lower_node(self, node: Op, training: bool) -> None:
+    def _lower_node(self, node: Op) -> None:
         self.node_id = node.id
         try:
-            rule = node.lower_training if training else node.lower
+            rule = node.lower_training if self._training else node.lower
             results = rule(self)
         except OdlaError:
             raise

@@ -68,6 +68,7 @@ class Field:
     name = ""
     attribute = ""
     is_tensor = False
+    is_shaping = False
 
     def __init__(self, ctype: str, default: Any = REQUIRED):
         self.ctype = ctype
@@ -97,7 +98,7 @@ class TensorField(Field):
     def __init__(self, types: Types, default: Any, shaping: bool = False):
         super().__init__("value", default)
         self.types = types
-        self.shaping = shaping
+        self.is_shaping = shaping
 
     def convert(self, node: "Op", given: Any) -> Optional[Value]:
         if given is None:
@@ -459,11 +460,18 @@ class Op(Node):
             if not field.is_tensor and not isinstance(field, OutputDimsField)
         }
 
+    def shaped_by(self) -> List[Value]:
+        """The operands that decide the device's program and are not constant."""
+        found = [self.__dict__[field.attribute] for field in self._tensors if field.is_shaping]
+        return [value for value in found if value is not None and value.data is None]
+
     def copy_to(
         self, graph: Graph, values: Mapping[Value, Value], **changes: Any
     ) -> Tuple[Value, ...]:
         arguments = self.attributes()
         for field in self._tensors:
+            if field.name in changes:  # reading it could make what was put off
+                continue
             given = self.__dict__[field.attribute]
             if isinstance(given, tuple):
                 arguments[field.name] = tuple(values[one] for one in given)
@@ -617,7 +625,7 @@ def python_function(cls: Type[Op], current_graph: Callable[[], Graph]) -> Callab
     """``odla_ipu.conv`` and its like: adds the op to the graph of its operands.
 
     The graph is that of the first operand that is a value of a computation, else of any value, else
-    ``current_graph()``.  The function
+    ``current_graph()``, and within it that of the branch or loop that is open.  The function
     returns the result, or a tuple of results for ops with several.
     """
     described = python_signature(cls)
@@ -631,7 +639,8 @@ def python_function(cls: Type[Op], current_graph: Callable[[], Graph]) -> Callab
         if not arguments.keys().isdisjoint(kwargs):
             described.bind(*args, **kwargs)
         arguments.update(kwargs)
-        results = cls.add(_graph_of(arguments) or current_graph(), arguments, id)
+        graph = _graph_of(arguments) or current_graph()
+        results = cls.add(graph.innermost, arguments, id)
         return results[0] if len(results) == 1 else results
 
     call.__name__ = call.__qualname__ = cls.python

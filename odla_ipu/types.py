@@ -159,6 +159,20 @@ class RnnDirection(enum.IntEnum):
     BIDIRECTIONAL = 2
 
 
+class LoopOutputMode(enum.IntEnum):
+    """``odla_loop_output_mode``: which values of a loop variable EndLoop stacks.
+
+    Those at the start (BEFORE) or the end (AFTER) of the iterations, first (FWD) or last (REV)
+    iteration first.
+    """
+
+    LAST_VALUE = 0
+    FWD_BEFORE = 1
+    FWD_AFTER = 2
+    REV_BEFORE = 3
+    REV_AFTER = 4
+
+
 class RnnOutputs(enum.IntEnum):
     """``odla_rnn_outputs``: which states an RNN returns after its output sequence."""
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 
-from ..graph import Carried, Graph, Node, Value, rewrite
+from ..graph import Carried, Graph, Node, Value, rewrite, walk
 from ..ops.nn import BatchNormalization, Conv
 
 
@@ -43,11 +43,11 @@ def _foldable(graph: Graph) -> Dict[Node, Node]:
     """BatchNormalization nodes and the convolution that takes each in."""
     reads = graph.consumers()
     found: Dict[Node, Node] = {}
-    for node in graph.used_nodes():
+    for node in walk(graph.used_nodes()):
         if not isinstance(node, BatchNormalization):
             continue
         before: Any = node.input.node
-        if isinstance(before, Conv) and reads[node.input] == 1:
+        if isinstance(before, Conv) and before.graph is node.graph and reads[node.input] == 1:
             statistics = [node.mean, node.var, node.scale, node.offset, before.kernel, before.bias]
             if all(value is None or value.data is not None for value in statistics):
                 found[node] = before

@@ -30,7 +30,7 @@ def as_fed(graph: Graph, outputs: List[Output]) -> Tuple[Graph, Dict[str, np.nda
     source = copy.copy(graph)
     source.outputs = outputs
     fed, feeds = Graph(graph.name), {}
-    values = Carried(fed, None)
+    values = Carried(fed)
     for node in source.used_nodes():
         operands = node.operands()
         replaced: Dict[Value, Value] = {}

@@ -7,7 +7,7 @@ on the channels-first form, so that a network transposes once at its start and o
 
 from typing import Any, Dict, List, Optional, Sequence
 
-from ..graph import Carried, Graph, Node, Value, rewrite
+from ..graph import Carried, Graph, Node, Value, rewrite, walk
 from ..ops.nn import Conv, DeConv, LpNormalize, canonical_kernel
 from ..ops.process import Concat, Reshape, Transpose
 from ..registry import Op
@@ -18,7 +18,7 @@ _FIRST, _LAST = MemoryLayout.CHANNELS_FIRST, MemoryLayout.CHANNELS_LAST
 
 def channels_first(graph: Graph) -> Graph:
     """Requires known shapes; ensures CHANNELS_FIRST everywhere, OIS (Conv), IOS (DeConv)."""
-    return _ChannelsFirst().run(graph) if any(map(_concerned, graph.nodes)) else graph
+    return _ChannelsFirst().run(graph) if any(map(_concerned, walk(graph.nodes))) else graph
 
 
 def _concerned(node: Node) -> bool:
@@ -51,7 +51,7 @@ class _ChannelsFirst:
             kernel = canonical_kernel(new, node, values[node.kernel])
             changes = {"kernel": kernel, "kernel_layout": _canonical(node)}
         if _is_channels_last(node):
-            changes["input"] = self._to_first(new, node.input, values)
+            changes["input"] = self._to_first(node.input, values)
             changes["input_layout"] = _FIRST
             return self._put_off(new, node, values, node.copy_to(new, values, **changes))
         if changes:
@@ -85,9 +85,11 @@ class _ChannelsFirst:
         changes = {operand: self.first[operand] for operand in node.inputs}
         return self._put_off(new, node, values, node.copy_to(new, changes, axis=axis))
 
-    def _to_first(self, new: Graph, value: Value, values: Carried) -> Value:
+    def _to_first(self, value: Value, values: Carried) -> Value:
         if value not in self.first:
-            self.first[value] = _transpose(new, values[value], _to_first(value.rank))
+            last = values[value]
+            # Beside the value itself, where all see it that see the value.
+            self.first[value] = _transpose(last.graph, last, _to_first(value.rank))
         return self.first[value]
 
     def _put_off(

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Union
 import numpy as np
 
 from ..errors import InvalidParameter, UnsupportedType
-from ..graph import Carried, Graph, Node, Value, rewrite
+from ..graph import Carried, Graph, Node, Value, rewrite, walk
 from ..ops.process import Cast
 from ..registry import ElementTypeField, Field, ResultTypeField, ValueTypeField
 from ..types import ElementType, ValueType
@@ -102,13 +102,15 @@ def _saturated(data: np.ndarray) -> np.ndarray:
 def _needed(graph: Graph, precision: str) -> bool:
     changed = PRECISIONS[precision]
     seen = {argument.element_type for argument in graph.arguments}
-    for node in graph.used_nodes():
+    for node in walk(graph.used_nodes()):
         seen.update(operand.element_type for operand in node.operands())
         seen.update(result.element_type for result in node.outputs)
     for kind in seen:
         device_type(kind, precision)
     return any(kind in changed for kind in seen) or any(
-        node.__dict__[field.name] in changed for node in graph.nodes for field in _type_fields(node)
+        node.__dict__[field.name] in changed
+        for node in walk(graph.used_nodes())
+        for field in _type_fields(node)
     )
 
 
