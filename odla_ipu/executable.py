@@ -28,6 +28,9 @@ from .version import VERSION
 EXTERNAL_WEIGHTS = 1 << 20
 """From this many bytes of weights on, they travel in a file of their own beside the model."""
 
+LARGE_WEIGHT = 1 << 16
+"""Weights of fewer bytes stay in the model: each on pages of its own they would be slow to read."""
+
 
 class Port(NamedTuple):
     """An argument or output: the user's name and type, and the device's.
@@ -77,9 +80,10 @@ def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program
     prepared = prepare(graph, precision)
     lowered = lower(prepared, popart)
     sizes = lowered.initializers
-    external = sum(sizes.values()) >= EXTERNAL_WEIGHTS
+    large = [tensor for tensor, size in sizes.items() if size >= LARGE_WEIGHT]
+    external = sum(sizes[tensor] for tensor in large) >= EXTERNAL_WEIGHTS
     if external:
-        lowered.builder.saveInitializersExternally(list(sizes), weights)
+        lowered.builder.saveInitializersExternally(large, weights)
     return Program(
         name=graph.name,
         precision=precision,

@@ -74,18 +74,24 @@ def convert(data: np.ndarray, kind: ElementType, what: str) -> np.ndarray:
     dtype = kind.dtype
     if data.dtype == dtype:
         return data
-    if kind.is_integer and data.dtype.kind in "iu" and data.size:
-        limits = np.iinfo(dtype)
-        low, high = int(data.min()), int(data.max())
-        if low < limits.min or high > limits.max:
-            raise InvalidParameter(
-                f"{what} holds {low if low < limits.min else high}; the device computes "
-                f"{kind.name}, which holds {limits.min} to {limits.max}"
-            )
+    if kind.is_integer and data.dtype.kind in "iu":
+        narrow = data.astype(dtype)
+        if not (narrow == data).all():
+            raise _out_of_range(data, kind, what)
+        return narrow
     if kind is ElementType.FLOAT16:
         return _saturated(data)
     with np.errstate(over="ignore"):
         return data.astype(dtype)
+
+
+def _out_of_range(data: np.ndarray, kind: ElementType, what: str) -> InvalidParameter:
+    limits = np.iinfo(kind.dtype)
+    low, high = int(data.min()), int(data.max())
+    return InvalidParameter(
+        f"{what} holds {low if low < limits.min else high}; the device computes "
+        f"{kind.name}, which holds {limits.min} to {limits.max}"
+    )
 
 
 def _saturated(data: np.ndarray) -> np.ndarray:

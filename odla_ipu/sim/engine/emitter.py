@@ -122,6 +122,7 @@ class Emitter:
         self._constants: Dict[Tuple[Any, ...], str] = {}
         self._casts: Dict[Tuple[str, np.dtype], str] = {}
         self._stored: Dict[int, str] = {}
+        self._unshaped: Dict[str, Tuple[str, Tuple[int, ...]]] = {}
         self.produced: Set[str] = set()
         """Names of values that nodes of this graph give."""
         self.leaving: Set[str] = set()
@@ -219,6 +220,19 @@ class Emitter:
     def reshape(self, name: str, shape: Iterable[int]) -> str:
         dims = list(shape)
         return self("Reshape", name, self.ints(dims), allowzero=1 if 0 in dims else None)
+
+    def reshaped(self, name: str, old: Iterable[int], new: Iterable[int]) -> str:
+        """The Reshape of an op; a chain of them becomes one, or none where it comes back."""
+        source, shape = self.unshaped(name, old)
+        if shape == tuple(new):
+            return source
+        result = self.reshape(source, new)
+        self._unshaped[result] = (source, shape)
+        return result
+
+    def unshaped(self, name: str, shape: Iterable[int]) -> Tuple[str, Tuple[int, ...]]:
+        """What ``name``, of that shape, was before it was reshaped, and its shape."""
+        return self._unshaped.get(name, (name, tuple(shape)))
 
     def slice(
         self,

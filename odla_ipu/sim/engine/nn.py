@@ -233,6 +233,11 @@ def _group_normalization(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
     batch, channels, spatial = shape[0], shape[1], shape[2:]
     statistics = [tensor is not None and tensor.used for tensor in op.outputs[1:]]
     if groups == 1 and not spatial:
+        source, before = e.unshaped(x[0], shape)
+        if not any(statistics) and before[-1] == channels:
+            operands = [source, *x[1:]]
+            (y,) = e.node("LayerNormalization", operands, 1, axis=-1, epsilon=epsilon)
+            return [e.reshaped(y, before, shape)]
         if not any(statistics):
             return e.node("LayerNormalization", x, 1, axis=1, epsilon=epsilon)
         y, mean, inverse = e.node("LayerNormalization", x, 3, axis=1, epsilon=epsilon)

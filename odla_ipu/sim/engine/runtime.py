@@ -159,8 +159,9 @@ class Engine:
 
 def _unwanted_optimizers(version: str) -> List[str]:
     """Optimizers of that onnxruntime that change what a model computes, or make it slower."""
-    # MatMul and Add of rank 3 become Gemm between two Reshapes, which cost more than they save.
-    unwanted = ["MatMulAddFusion"]
+    # MatMul and Add of rank 3 become Gemm between two Reshapes, which cost more than they save; the
+    # fused sum and normalisation runs slower than the two ops.
+    unwanted = ["MatMulAddFusion", "SkipLayerNormFusion"]
     if tuple(map(int, version.split(".")[:2])) < (1, 20):
         # A Pad before a pool becomes the pool's own padding, which counts differently.
         unwanted.append("Pad_Fusion")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @emits("Reshape", domain=GRAPHCORE, exact=True, native=True)
 def _reshape(e: Emitter, op: "Op", x: List[str]) -> str:
     """The shape is known, whatever the op computes it from."""
-    return e.reshape(x[0], op.result.shape)
+    return e.reshaped(x[0], op.operand(0).shape, op.result.shape)
 
 
 @emits("Transpose", exact=True, native=True)

@@ -1,7 +1,7 @@
 """A typed graph becomes the internal ONNX model: :func:`translate`."""
 
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -188,7 +188,7 @@ def _model(e: Emitter, places: Dict[str, Place], inputs: List[Port], outputs: Li
     model.opset_import.append(onnx.OperatorSetIdProto(domain="", version=OPSET))
     graph = model.graph
     graph.name = "graph"
-    graph.node.extend(e.nodes)
+    graph.node.extend(_without_idle_reshapes(e.nodes, [port.name for port in outputs]))
     graph.input.extend(map(_value_info, inputs))
     graph.output.extend(map(_value_info, outputs))
     for name, array in e.inline:
@@ -196,6 +196,29 @@ def _model(e: Emitter, places: Dict[str, Place], inputs: List[Port], outputs: Li
     for name, array in e.references.items():
         graph.initializer.append(_declared(name, array, places.get(name)))
     return model.SerializeToString()
+
+
+def _without_idle_reshapes(nodes: List[Any], outputs: List[str]) -> List[Any]:
+    """``nodes`` without each Reshape that nothing reads any more; onnxruntime would run it."""
+    read = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if node.op_type == "Reshape" and node.output[0] not in read:
+            continue
+        read.update(_reads(node))
+        kept.append(node)
+    return kept[::-1]
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """Names that a node, or a node of a body of its, takes in."""
+    yield from node.input
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            for inner in attribute.g.node:
+                yield from _reads(inner)
+            for output in attribute.g.output:
+                yield output.name
 
 
 def _places(references: Dict[str, np.ndarray]) -> Dict[str, Place]:
