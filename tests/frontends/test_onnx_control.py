@@ -1,0 +1,156 @@
+"""If, Loop and Scan, and operands that decide shapes at run time, against onnxruntime."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnx_stack import actual, build, compare, expected
+
+from odla_ipu.errors import UnsupportedOp
+from odla_ipu.frontends.onnx import read
+
+X = np.float32([[1, -2, 3], [-4, 5, -6]])
+node = helper.make_node
+
+
+def inner(nodes, inputs, outputs):
+    """A graph inside a node; ``inputs`` maps names to (element type, shape)."""
+    return helper.make_graph(
+        nodes,
+        "inner",
+        [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()],
+        [onnx.ValueInfoProto(name=name) for name in outputs],
+    )
+
+
+def body(nodes, states, outputs, iteration=()):
+    numbers = {"i": (TensorProto.INT64, iteration), "go_in": (TensorProto.BOOL, ())}
+    return inner(nodes, {**numbers, **states}, outputs)
+
+
+FLOATS = (TensorProto.FLOAT, (2, 3))
+GO = node("Identity", ["go_in"], ["go"])
+
+
+def doubling():
+    """Adds x to s, stacks the row sums, goes on while the sum is below the limit."""
+    nodes = [
+        node("Add", ["s", "x"], ["next"]),
+        node("Add", ["next", "x"], ["row"]),
+        node("ReduceSum", ["next"], ["total"], keepdims=0),
+        node("Abs", ["total"], ["size"]),
+        node("Less", ["size", "limit"], ["go"]),
+    ]
+    return nodes
+
+
+@pytest.mark.parametrize("is_constant", [True, False])
+@pytest.mark.parametrize("trips", [0, 1, 4])
+@pytest.mark.parametrize("opset", [7, 11, 13, 17])
+def test_loop_with_a_count(opset, trips, is_constant, device):
+    nodes = [GO, node("Add", ["s", "x"], ["next"]), node("Mul", ["next", "next"], ["row"])]
+    loop = body(nodes, {"s": FLOATS}, ["go", "next", "row"])
+    model_nodes = [node("Loop", ["m", "", "x"], ["last", "rows"], body=loop)]
+    feeds = {"x": X}
+    count = {"m": np.array(trips, np.int64)}
+    inputs = feeds if is_constant else {**feeds, **count}
+    model = build(model_nodes, inputs, count if is_constant else {}, ["last", "rows"], opset)
+    compare(model, inputs, device)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("limit", [5.0, 11.0, 100.0])
+@pytest.mark.parametrize("with_count", [True, False])
+def test_loop_with_a_computed_condition(with_count, limit, outputs, device):
+    loop = body(doubling(), {"s": FLOATS}, ["go", "next", "row"][: 1 + outputs])
+    names = ["last", "rows"][:outputs]
+    nodes = [node("Loop", ["m" if with_count else "", "c", "x"], names, body=loop)]
+    feeds = {"x": X, "limit": np.array(limit, np.float32), "c": np.array(True)}
+    model = build(nodes, feeds, {"m": np.array(7, np.int64)} if with_count else {}, names)
+    compare(model, feeds, device)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("is_constant", [True, False])
+def test_condition_before_the_first_iteration(is_constant, first, device):
+    nodes = [GO, node("Add", ["s", "x"], ["next"])]
+    loop = body(nodes, {"s": FLOATS}, ["go", "next"])
+    condition = {"c": np.array([first])}
+    feeds = {"x": X} if is_constant else {"x": X, **condition}
+    constants = {"m": np.array([3], np.int64), **(condition if is_constant else {})}
+    compare(build([node("Loop", ["m", "c", "x"], ["y"], body=loop)], feeds, constants), feeds, device)
+
+
+def test_iteration_number_and_stacked_outer_values(device):
+    nodes = [
+        GO,
+        node("Cast", ["i"], ["f"], to=TensorProto.FLOAT),
+        node("Mul", ["x", "f"], ["row"]),
+        node("Identity", ["x"], ["same"]),
+    ]
+    loop = body(nodes, {}, ["go", "row", "same", "i"])
+    names = ["rows", "copies", "numbers"]
+    nodes = [node("Loop", ["m", ""], names, body=loop)]
+    model = build(nodes, {"x": X}, {"m": np.array(3, np.int64)}, names)
+    compare(model, {"x": X}, device)
+
+
+def test_loops_and_branches_within_each_other(device):
+    then = inner([node("Add", ["t", "x"], ["r"])], {}, ["r"])
+    other = inner([node("Sub", ["t", "s"], ["r"])], {}, ["r"])
+    inside = [
+        node("Identity", ["go_in2"], ["go2"]),
+        node("Less", ["j", "i"], ["c"]),
+        node("If", ["c"], ["t_next"], then_branch=then, else_branch=other),
+    ]
+    numbers = {"j": (TensorProto.INT64, ()), "go_in2": (TensorProto.BOOL, ())}
+    second = inner(inside, {**numbers, "t": FLOATS}, ["go2", "t_next"])
+    nodes = [GO, node("Loop", ["n", "", "s"], ["next"], body=second)]
+    first = body(nodes, {"s": FLOATS}, ["go", "next", "next"])
+    counts = {"m": np.array(3, np.int64), "n": np.array(2, np.int64)}
+    nodes = [node("Loop", ["m", "", "x"], ["last", "rows"], body=first)]
+    compare(build(nodes, {"x": X}, counts, ["last", "rows"]), {"x": X}, device)
+
+
+def test_loop_whose_value_grows_is_refused():
+    nodes = [GO, node("Concat", ["s", "x"], ["next"], axis=0)]
+    loop = body(nodes, {"s": (TensorProto.FLOAT, None)}, ["go", "next"])
+    model = build(
+        [node("Loop", ["m", "", "x"], ["y"], body=loop)], {"x": X}, {"m": np.array(2, np.int64)}
+    )
+    with pytest.raises(UnsupportedOp, match="the same type and shape in all iterations"):
+        read(model)
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_one_branch_runs(chosen, device):
+    """The graph holds an If; branches hand on constants and outer values."""
+    then = inner([node("Identity", ["x"], ["a"]), node("Neg", ["x"], ["b"])], {}, ["a", "b"])
+    one = node("Constant", [], ["b"], value=onnx.numpy_helper.from_array(X + 1))
+    other = inner([node("Exp", ["x"], ["a"]), one], {}, ["a", "b"])
+    nodes = [node("If", ["c"], ["p", "q"], then_branch=then, else_branch=other)]
+    feeds = {"x": X, "c": np.array([chosen])}
+    model = build(nodes, feeds, outputs=["p", "q"])
+    assert [one.name for one in read(model).nodes].count("odla_If") == 1
+    compare(model, feeds, device)
+
+
+@pytest.mark.parametrize("backward", [0, 1])
+@pytest.mark.parametrize(("axis_in", "axis_out"), [(0, 0), (1, 1), (-1, -1)])
+def test_scan(axis_in, axis_out, backward, device):
+    size = X.shape[1 - axis_in % 2]
+    vector = (TensorProto.FLOAT, (size,))
+    nodes = [node("Add", ["s", "e"], ["next"]), node("Mul", ["next", "e"], ["row"])]
+    scan = node(
+        "Scan",
+        ["s0", "x"],
+        ["last", "rows"],
+        body=inner(nodes, {"s": vector, "e": vector}, ["next", "row"]),
+        num_scan_inputs=1,
+        scan_input_axes=[axis_in],
+        scan_output_axes=[axis_out],
+        scan_input_directions=[backward],
+        scan_output_directions=[1 - backward],
+    )
+    feeds = {"s0": np.zeros(size, np.float32), "x": X}
+    compare(build([scan], feeds, outputs=["last", "rows"]), feeds, device)
