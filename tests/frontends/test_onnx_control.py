@@ -4,8 +4,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from onnx_stack import actual, build, compare, expected
+from onnx_stack import build, compare, expected, single
 
+import odla_ipu
 from odla_ipu.errors import UnsupportedOp
 from odla_ipu.frontends.onnx import read
 
@@ -88,7 +89,7 @@ def test_iteration_number_and_stacked_outer_values(device):
         node("Mul", ["x", "f"], ["row"]),
         node("Identity", ["x"], ["same"]),
     ]
-    loop = body(nodes, {}, ["go", "row", "same", "i"])
+    loop = body(nodes, {}, ["go", "row", "same", "f"])
     names = ["rows", "copies", "numbers"]
     nodes = [node("Loop", ["m", ""], names, body=loop)]
     model = build(nodes, {"x": X}, {"m": np.array(3, np.int64)}, names)
@@ -154,3 +155,71 @@ def test_scan(axis_in, axis_out, backward, device):
     )
     feeds = {"s0": np.zeros(size, np.float32), "x": X}
     compare(build([scan], feeds, outputs=["last", "rows"]), feeds, device)
+
+
+# Operands that decide shapes, computed at run time.
+
+
+def i64(*numbers):
+    return np.array(numbers, np.int64)
+
+
+CUBE = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+COMPUTED = [
+    ("Reshape", [CUBE, i64(4, -1)], {}),
+    ("Reshape", [CUBE, i64(0, 2, 6)], {}),
+    ("Expand", [CUBE[:, :1], i64(2, 5, 1)], {}),
+    ("Expand", [CUBE[:, :1], i64(2, 2, 3, 4)], {}),
+    ("Expand", [CUBE[:, :1], i64(3, 1)], {}),
+    ("Tile", [CUBE, i64(1, 2, 3)], {}),
+    ("ConstantOfShape", [i64(2, 3)], {}),
+    ("Slice", [CUBE, i64(0, -3), i64(1, -1), i64(0, 2)], {"constants": [3]}),
+    ("Slice", [CUBE, i64(1), i64(1000), i64(-1), i64(2)], {"constants": [3, 4]}),
+    ("Slice", [CUBE, i64(-100, 2), i64(2, 1)], {}),
+    ("Slice", [CUBE, i64(1), i64(3), i64(1)], {"constants": [1, 3]}),
+    ("Compress", [CUBE, np.array([True, False, True])], {"axis": 1}),
+    ("Compress", [CUBE, np.array([False, True, True])], {}),
+    ("Range", [np.array(1, np.int64), np.array(11, np.int64), np.array(3, np.int64)], {}),
+    ("Range", [np.array(5, np.int32), np.array(-4, np.int32), np.array(-2, np.int32)], {}),
+    ("Range", [np.array(0.5, np.float32), np.array(3, np.float32), np.array(1, np.float32)], {}),
+    (
+        "Resize",
+        [CUBE[None], None, None, i64(1, 2, 6, 9)],
+        {"mode": "linear"},
+    ),
+    (
+        "Resize",
+        [CUBE[None], None, np.float32([1, 1, 2, 1.5])],
+        {"coordinate_transformation_mode": "asymmetric"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("op", "operands", "options"), COMPUTED)
+def test_shape_computed_at_run_time(op, operands, options, device):
+    model, feeds = single(op, operands, **options)
+    compare(model, feeds, device)
+
+
+def test_other_numbers_give_other_shapes(device):
+    """One computation, run with several targets; nodes after it follow."""
+    nodes = [
+        node("Reshape", ["x", "target"], ["r"]),
+        node("Relu", ["r"], ["y"]),
+        node("Shape", ["y"], ["dims"]),
+    ]
+    feeds = {"x": CUBE, "target": i64(4, 6)}
+    model = build(nodes, feeds, outputs=["y", "dims"])
+    computation = odla_ipu.Computation(graph=read(model))
+    for target in ((4, 6), (-1, 2), (24, 1)):
+        feeds["target"] = i64(*target)
+        got, wanted = computation.run(feeds, device=device), expected(model, feeds)
+        for name, reference in wanted.items():
+            np.testing.assert_array_equal(got[name], reference)
+
+
+def test_size_at_run_time_that_a_node_needs_is_refused():
+    nodes = [node("Reshape", ["x", "target"], ["r"]), node("Flatten", ["r"], ["y"])]
+    with pytest.raises(UnsupportedOp, match="whose size is computed at run time"):
+        read(build(nodes, {"x": CUBE, "target": i64(4, 6)}))

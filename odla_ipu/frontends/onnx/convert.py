@@ -275,6 +275,7 @@ class _Walk:
     def convert_node(self, node: Node, values: Values, makers: Mapping[str, Node]) -> None:
         found = CONVERTERS.get((node.domain, node.op))
         results: Sequence[Optional[Value]] = ()
+        operands: List[Optional[Value]] = []
         try:
             function = self.functions.get((node.domain, node.op))
             is_known = found or function or functions.is_defined(node, self.opset)
@@ -295,6 +296,14 @@ class _Walk:
             # Loops convert their body more than once.
             if f"{node.label}: {reason}" not in self.refused:
                 self.refused.append(f"{node.label}: {reason}")
+        except InvalidParameter as error:
+            open_shapes = [one for one in operands if one is not None and not one.type.is_static]
+            if not open_shapes:
+                raise
+            self.refused.append(
+                f"{node.label}: it reads {open_shapes[0].type}, whose size is computed at run time "
+                f"({error})"
+            )
         except _Missing:
             pass
         scope = values.maps[0]
