@@ -35,14 +35,13 @@ GO = node("Identity", ["go_in"], ["go"])
 
 def doubling():
     """Adds x to s, stacks the row sums, goes on while the sum is below the limit."""
-    nodes = [
+    return [
         node("Add", ["s", "x"], ["next"]),
         node("Add", ["next", "x"], ["row"]),
         node("ReduceSum", ["next"], ["total"], keepdims=0),
         node("Abs", ["total"], ["size"]),
         node("Less", ["size", "limit"], ["go"]),
     ]
-    return nodes
 
 
 @pytest.mark.parametrize("is_constant", [True, False])
@@ -76,10 +75,12 @@ def test_loop_with_a_computed_condition(with_count, limit, outputs, device):
 def test_condition_before_the_first_iteration(is_constant, first, device):
     nodes = [GO, node("Add", ["s", "x"], ["next"])]
     loop = body(nodes, {"s": FLOATS}, ["go", "next"])
-    condition = {"c": np.array([first])}
+    condition = {"c": np.array(first)}
     feeds = {"x": X} if is_constant else {"x": X, **condition}
-    constants = {"m": np.array([3], np.int64), **(condition if is_constant else {})}
-    compare(build([node("Loop", ["m", "c", "x"], ["y"], body=loop)], feeds, constants), feeds, device)
+    constants = {"m": np.array(3, np.int64), **(condition if is_constant else {})}
+    compare(
+        build([node("Loop", ["m", "c", "x"], ["y"], body=loop)], feeds, constants), feeds, device
+    )
 
 
 def test_iteration_number_and_stacked_outer_values(device):
@@ -113,14 +114,34 @@ def test_loops_and_branches_within_each_other(device):
     compare(build(nodes, {"x": X}, counts, ["last", "rows"]), {"x": X}, device)
 
 
-def test_loop_whose_value_grows_is_refused():
+def growing():
     nodes = [GO, node("Concat", ["s", "x"], ["next"], axis=0)]
     loop = body(nodes, {"s": (TensorProto.FLOAT, None)}, ["go", "next"])
-    model = build(
-        [node("Loop", ["m", "", "x"], ["y"], body=loop)], {"x": X}, {"m": np.array(2, np.int64)}
-    )
+    return [node("Loop", ["m", "", "x"], ["y"], body=loop)]
+
+
+def test_loop_whose_value_grows_is_unrolled(device):
+    compare(build(growing(), {"x": X}, {"m": np.array(3, np.int64)}), {"x": X}, device)
+
+
+def test_loop_whose_value_grows_is_refused_with_a_computed_count():
     with pytest.raises(UnsupportedOp, match="the same type and shape in all iterations"):
-        read(model)
+        read(build(growing(), {"x": X, "m": np.array(2, np.int64)}))
+
+
+def test_slice_by_the_iteration_number_needs_a_constant_count(device):
+    nodes = [
+        GO,
+        node("Unsqueeze", ["i", "zero"], ["start"]),
+        node("Add", ["start", "one"], ["stop"]),
+        node("Slice", ["x", "start", "stop", "one"], ["column"]),
+    ]
+    nodes = [node("Loop", ["m", ""], ["y"], body=body(nodes, {}, ["go", "column"]))]
+    count = {"m": np.array(3, np.int64)}
+    constants = {"zero": np.int64([0]), "one": np.int64([1])}
+    compare(build(nodes, {"x": X}, {**count, **constants}), {"x": X}, device)
+    with pytest.raises(UnsupportedOp, match="a shape computed at run time"):
+        read(build(nodes, {"x": X, **count}, constants))
 
 
 @pytest.mark.parametrize("chosen", [True, False])

@@ -5,8 +5,9 @@ from typing import Dict, List, Optional, Sequence
 import numpy as np
 
 from ... import scopes
+from ...errors import InvalidParameter
 from ...graph import Value
-from ...ops.control_flow import MAX_TRIPS
+from ...ops.control_flow import MAX_TRIPS, MAX_UNROLLED
 from ...types import ElementType, LoopOutputMode
 from .convert import Results, Step, Unsupported, converter
 from .model import Subgraph
@@ -51,10 +52,9 @@ def _loop(
     condition: Optional[Value] = None,
     *states: Value,
 ) -> Results:
-    """A Loop of ODLA, whose first iteration depends on the count alone.
+    """A Loop of ODLA, or copies of the body where iterations differ in shapes.
 
-    Where the number of iterations depends on what they compute and their results are stacked, a
-    first loop counts them, since ONNX stacks no more than were run.
+    Copies need a constant number of iterations: in them the iteration number is a constant.
     """
     body = step.get("body")
     if len(body.inputs) != 2 + len(states) or len(body.outputs) < 1 + len(states):
@@ -63,9 +63,47 @@ def _loop(
             f"{len(states)} values: {2 + len(states)} inputs, {1 + len(states)} or more outputs"
         )
     count = _count(step, trip_count, condition)
+
+    def as_loop() -> Results:
+        return _as_loop(step, body, count, states)
+
+    if count.data is None or count.data > MAX_UNROLLED:
+        return as_loop()
+    return step.attempt(as_loop) or _unrolled(step, body, int(count.data), states) or as_loop()
+
+
+def _as_loop(step: Step, body: Subgraph, count: Value, states: Sequence[Value]) -> Results:
+    """Where the condition decides how much is stacked, a first loop counts the iterations.
+
+    ONNX stacks no more than were run, and a Loop of ODLA has a row for each that may run.
+    """
     if len(body.outputs) > 1 + len(states):
         count = _counted(step, body, count, states)
     return _looped(step, body, count, states)
+
+
+def _unrolled(step: Step, body: Subgraph, count: int, states: Sequence[Value]) -> Optional[Results]:
+    """The body so many times; None where its condition is computed."""
+    stacked: List[List[Value]] = [[] for _ in body.outputs[1 + len(states) :]]
+    for index in range(count):
+        shown = step.constant(np.full(_number_dims(body), index, np.int64))
+        go, *outputs = step.inline(body, _named(body, [shown, step.constant(True), *states]))
+        if go.data is None:
+            return None
+        for rows, row in zip(stacked, outputs[len(states) :]):
+            rows.append(step.reshape(row, [1, *row.dims]))
+        states = outputs[: len(states)]
+        if not go.data.all():
+            break
+    if stacked and not all(stacked):
+        return None
+    return [*states, *(step.concat(rows, 0) for rows in stacked)]
+
+
+def _number_dims(body: Subgraph) -> List[int]:
+    """The shape in which a body takes the iteration number: a scalar unless it says otherwise."""
+    shape = body.inputs[0].shape
+    return [1] if shape is not None and len(shape) == 1 else []
 
 
 def _count(step: Step, trip_count: Optional[Value], condition: Optional[Value]) -> Value:
@@ -96,8 +134,20 @@ def _looped(step: Step, body: Subgraph, count: Value, states: Sequence[Value]) -
             _stack(step, loop, row)
         if not rows:
             loop.proceed(go)
+    _check_shapes(loop)
     last = 1 + len(states)
     return [*loop.results[1:last], *loop.results[last + len(rows) :]]
+
+
+def _check_shapes(loop: scopes.loop) -> None:
+    """Refuse shapes that differ between iterations."""
+    made_by = loop.results[0].node
+    if made_by is None:
+        return
+    try:
+        made_by.shaped_by()
+    except InvalidParameter as error:
+        raise Unsupported(f"a shape in its body is computed at run time: {error}") from error
 
 
 def _iteration(
@@ -106,8 +156,7 @@ def _iteration(
     """Add the body; what it gives but the states.  Variables: the iteration number, the states."""
     number = _counter(step, loop)
     variables = [loop.variable(one, f"{step.id}_state") for one in states]
-    shape = body.inputs[0].shape
-    shown = step.reshape(number, [1] if shape is not None and len(shape) == 1 else [])
+    shown = step.reshape(number, _number_dims(body))
     # An iteration runs only where the condition before it was true.
     given = [shown, step.constant(True), *variables]
     go, *outputs = step.inline(body, _named(body, given))
@@ -142,7 +191,10 @@ def _continue(loop: scopes.loop, variables: Sequence[Value], outputs: Sequence[V
 def _stack(step: Step, loop: scopes.loop, row: Value, is_reversed: bool = False) -> None:
     """Make the values of ``row`` a result of the loop: by a variable that no iteration reads."""
     if not row.type.is_static:
-        raise Unsupported(f"iterations give {row.type}; accepted: values of known shape to stack")
+        raise Unsupported(
+            f"iterations give {row.type}, a shape computed at run time; accepted where they are "
+            "stacked: known shapes, or a constant number of iterations"
+        )
     start = step.constant(np.zeros(row.dims, row.element_type.dtype))
     mode = LoopOutputMode.REV_AFTER if is_reversed else LoopOutputMode.FWD_AFTER
     loop.next(loop.variable(start, f"{step.id}_row"), row, mode)
@@ -155,7 +207,9 @@ def _stack(step: Step, loop: scopes.loop, row: Value, is_reversed: bool = False)
 def _scan(step: Step, *operands: Value) -> Results:
     """A Loop that gathers its inputs by the number of the iteration."""
     if step.opset < 9:
-        raise Unsupported("Scan of opset 8, with batches, is not converted; export opset 9 or later")
+        raise Unsupported(
+            "Scan of opset 8, with batches, is not converted; export opset 9 or later"
+        )
     body = step.get("body")
     scanned = step.get("num_scan_inputs")
     count = len(operands) - scanned
@@ -186,6 +240,7 @@ def _scan(step: Step, *operands: Value) -> Results:
         _continue(loop, variables, outputs)
         for row, is_reversed in zip(outputs[count:], reverse):
             _stack(step, loop, row, bool(is_reversed))
+    _check_shapes(loop)
     rows = loop.results[1 + count + stacked :]
     moved = [
         _moved(step, row, step.axis(axis, row.rank))

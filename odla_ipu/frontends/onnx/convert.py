@@ -245,6 +245,15 @@ class Step:
         """The outputs of a subgraph whose nodes are added here; ``operands`` are its inputs."""
         return self.walk.subgraph(branch, self.values.new_child(dict(operands or {})))
 
+    def attempt(self, make: Callable[[], Results]) -> Optional[Results]:
+        """What ``make`` gives; None where it meets what is unsupported, which is not noted then."""
+        noted = len(self.walk.refused)
+        try:
+            return make()
+        except (Unsupported, _Missing):
+            del self.walk.refused[noted:]
+            return None
+
 
 class _Missing(Exception):
     """An operand was not made because its own node is unsupported."""

@@ -60,7 +60,9 @@ def _constant_of_shape(step: Step, shape: Value) -> Value:
 def _length(step: Step, vector: Value, what: str) -> int:
     """The number of entries of an operand that is computed at run time."""
     if vector.rank != 1 or not vector.type.is_static:
-        raise Unsupported(f"{what} is {vector.type} at run time; accepted: a vector of known length")
+        raise Unsupported(
+            f"{what} is {vector.type} at run time; accepted: a vector of known length"
+        )
     return vector.dims[0]
 
 
@@ -236,17 +238,21 @@ def _images(step: Step, x: Value) -> Tuple[int, ...]:
 
 @converter("Expand")
 def _expand(step: Step, x: Value, shape: Value) -> Value:
-    """Where the shape is computed: each axis of size 1 is tiled as often as the shape says."""
     if shape.data is None:
-        rank = max(x.rank, _length(step, shape, "the shape"))
-        x = step.reshape(x, [1] * (rank - x.rank) + list(x.dims))
-        ones = step.constant(np.ones(rank - shape.dims[0], np.int64))
-        wanted = step.concat([ones, step.cast(shape, INT64)], 0)
-        is_one = step.constant(np.array(x.dims) == 1)
-        counts = step.op("Select", is_one, wanted, step.constant(np.ones(rank, np.int64)))
-        return step.op("TileDynamic", x, counts)
+        return _computed_expand(step, x, shape)
     wanted = check_shape(step.integers(shape, "the shape"), step.node.label)
     return step.expand(x, broadcast([x.dims, wanted], step.node.label))  # type: ignore[arg-type]
+
+
+def _computed_expand(step: Step, x: Value, shape: Value) -> Value:
+    """Each axis of size 1 is repeated as often as the shape, computed at run time, says."""
+    rank = max(x.rank, _length(step, shape, "the shape"))
+    x = step.reshape(x, [1] * (rank - x.rank) + list(x.dims))
+    missing = step.constant(np.ones(rank - shape.dims[0], np.int64))
+    wanted = step.concat([missing, step.cast(shape, INT64)], 0)
+    is_one = step.constant(np.array(x.dims) == 1)
+    counts = step.op("Select", is_one, wanted, step.constant(np.ones(rank, np.int64)))
+    return step.op("TileDynamic", x, counts)
 
 
 @converter("Tile")
