@@ -183,7 +183,8 @@ def _continue(loop: scopes.loop, variables: Sequence[Value], outputs: Sequence[V
         if variable.type != following.type:
             raise Unsupported(
                 f"an iteration turns the value {variable.type} into {following.type}; accepted: "
-                "the same type and shape in all iterations"
+                "the same type and shape in all iterations, or a number of iterations that is not "
+                "computed at run time"
             )
         loop.next(variable, following)
 
