@@ -227,7 +227,8 @@ def test_other_numbers_give_other_shapes(device):
     """One computation, run with several targets; nodes after it follow."""
     nodes = [
         node("Reshape", ["x", "target"], ["r"]),
-        node("Relu", ["r"], ["y"]),
+        node("Relu", ["r"], ["a"]),
+        node("Concat", ["a", "r"], ["y"], axis=0),
         node("Shape", ["y"], ["dims"]),
     ]
     feeds = {"x": CUBE, "target": i64(4, 6)}
@@ -244,3 +245,20 @@ def test_size_at_run_time_that_a_node_needs_is_refused():
     nodes = [node("Reshape", ["x", "target"], ["r"]), node("Flatten", ["r"], ["y"])]
     with pytest.raises(UnsupportedOp, match="whose size is computed at run time"):
         read(build(nodes, {"x": CUBE, "target": i64(4, 6)}))
+
+
+def test_loop_with_stacked_results_in_float16(device):
+    """What follows a loop of open length is compiled in the precision that was asked for."""
+    loop = body(doubling(), {"s": FLOATS}, ["go", "next", "row"])
+    nodes = [
+        node("Loop", ["", "c", "x"], ["last", "rows"], body=loop),
+        node("Mul", ["rows", "rows"], ["y"]),
+    ]
+    feeds = {"x": X, "limit": np.array(11, np.float32), "c": np.array(True)}
+    model = build(nodes, feeds)
+    computation = odla_ipu.Computation(graph=read(model))
+    with computation.compile(device, precision="fp16") as executable:
+        got = executable.run(feeds)["y"]
+    wanted = expected(model, feeds)["y"]
+    assert got.shape == wanted.shape
+    np.testing.assert_allclose(got, wanted, rtol=2e-3)

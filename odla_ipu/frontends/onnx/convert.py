@@ -232,7 +232,7 @@ class Step:
 
     def concat(self, parts: Sequence[Value], axis: int) -> Value:
         """The parts joined; those without elements are left out."""
-        full = [part for part in parts if part.dims[axis] != 0] or list(parts[:1])
+        full = [part for part in parts if part.shape[axis] != 0] or list(parts[:1])
         return full[0] if len(full) == 1 else self.op("Concat", full, axis=axis)
 
     def gather(self, x: Value, indices: Union[Sequence[int], np.ndarray], axis: int) -> Value:
