@@ -6,9 +6,9 @@ None where an optional one is absent), registered by operator type::
     @converter("Clip")
     def clip(step, x, low=None, high=None): ...
 
-It adds ODLA ops with ``step.op`` and returns the result, or a sequence of results.  All shapes are
-fixed, so integer arithmetic on shapes folds in numpy as it is added, and what decides a shape must
-be a constant by the time it is read.
+It adds ODLA ops with ``step.op`` and returns the result, or a sequence of results.  Integer
+arithmetic on shapes folds in numpy as it is added.  What decides a shape is a constant by the time
+it is read, or an ODLA op takes it at run time; then sizes of the result are open.
 """
 
 import inspect
@@ -88,9 +88,15 @@ class Step:
         self.walk = walk
         self.node = node
         self.values = values
-        self.graph = walk.graph
         self.opset = walk.opset
         self.id = node.name or next((output for output in node.outputs if output), node.op)
+
+    @property
+    def graph(self) -> Graph:
+        """Where ops go now: the model's graph, or that of the branch or body that is open."""
+        graph = self.walk.graph.innermost
+        graph.origin = self.node.label
+        return graph
 
     # The node.
 
@@ -226,16 +232,27 @@ class Step:
 
     def concat(self, parts: Sequence[Value], axis: int) -> Value:
         """The parts joined; those without elements are left out."""
-        full = [part for part in parts if part.dims[axis] != 0] or list(parts[:1])
+        full = [part for part in parts if part.shape[axis] != 0] or list(parts[:1])
         return full[0] if len(full) == 1 else self.op("Concat", full, axis=axis)
 
     def gather(self, x: Value, indices: Union[Sequence[int], np.ndarray], axis: int) -> Value:
         """The slices of ``x`` at constant ``indices`` along ``axis``."""
         return self.op("Gather", x, self.constant(indices, np.int32), axis=axis)
 
-    def inline(self, branch: Subgraph) -> List[Value]:
-        """The outputs of a subgraph whose nodes are added here."""
-        return self.walk.subgraph(branch, self.values.new_child())
+    def inline(
+        self, branch: Subgraph, operands: Optional[Mapping[str, Value]] = None
+    ) -> List[Value]:
+        """The outputs of a subgraph whose nodes are added here; ``operands`` are its inputs."""
+        return self.walk.subgraph(branch, self.values.new_child(dict(operands or {})))
+
+    def attempt(self, make: Callable[[], Results]) -> Optional[Results]:
+        """What ``make`` gives; None where it meets what is unsupported, which is not noted then."""
+        noted = len(self.walk.refused)
+        try:
+            return make()
+        except (Unsupported, _Missing):
+            del self.walk.refused[noted:]
+            return None
 
 
 class _Missing(Exception):
@@ -261,12 +278,13 @@ class _Walk:
         makers = {name: node for node in needed for name in node.outputs if name}
         for node in needed:
             self.convert_node(node, values, makers)
-        self.graph.origin = None
+        self.graph.innermost.origin = None
         return [self.read(values, name, "the graph's output", makers) for name in subgraph.outputs]
 
     def convert_node(self, node: Node, values: Values, makers: Mapping[str, Node]) -> None:
         found = CONVERTERS.get((node.domain, node.op))
         results: Sequence[Optional[Value]] = ()
+        operands: List[Optional[Value]] = []
         try:
             function = self.functions.get((node.domain, node.op))
             is_known = found or function or functions.is_defined(node, self.opset)
@@ -280,11 +298,21 @@ class _Walk:
                 results = self.call(function, node, operands)
             else:
                 _check_operands(node, found, operands)
-                self.graph.origin = node.label
+                self.graph.innermost.origin = node.label
                 made = found.function(Step(self, node, values), *operands)
                 results = [made] if isinstance(made, Value) else made
         except Unsupported as reason:
-            self.refused.append(f"{node.label}: {reason}")
+            # Loops convert their body more than once.
+            if f"{node.label}: {reason}" not in self.refused:
+                self.refused.append(f"{node.label}: {reason}")
+        except InvalidParameter as error:
+            open_shapes = [one for one in operands if one is not None and not one.type.is_static]
+            if not open_shapes:
+                raise
+            self.refused.append(
+                f"{node.label}: it reads {open_shapes[0].type}, whose size is computed at run time "
+                f"({error})"
+            )
         except _Missing:
             pass
         scope = values.maps[0]

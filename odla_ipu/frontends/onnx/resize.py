@@ -11,7 +11,7 @@ import numpy as np
 
 from ...graph import Value
 from ...types import InterpolationMode, ResizeCoordinateMode
-from .convert import Step, converter
+from .convert import Step, Unsupported, converter
 
 _F = np.float32
 
@@ -158,7 +158,6 @@ def _resize(
     if step.opset < 11:
         axes = _scaled(step, x, second)
         return _apply(step, x, axes, _old_way(step, axes))
-    axes = _axes(step, x, second, scales, sizes)
     mode = step.get("mode", "nearest")
     coordinates = step.get("coordinate_transformation_mode", "half_pixel")
     if mode not in _INTERPOLATIONS or coordinates not in _COORDINATES:
@@ -174,10 +173,37 @@ def _resize(
         bool(step.get("exclude_outside", 0)),
         bool(step.get("antialias", 0)) and mode != "nearest",
     )
+    if any(one is not None and one.data is None for one in (scales, sizes)):
+        return _computed(step, x, scales, sizes, way)
+    axes = _axes(step, x, second, scales, sizes)
     y = _apply(step, x, axes, way)
     if coordinates == "tf_crop_and_resize":
         return _extrapolate(step, y, axes, way)
     return y
+
+
+def _computed(
+    step: Step, x: Value, scales: Optional[Value], sizes: Optional[Value], way: _Way
+) -> Value:
+    """By scales or sizes computed at run time, in the ways that odla_ResizeDynamic knows."""
+    modes = [mode for mode, name in _ODLA_MODES.items() if name == way.coordinates]
+    policy = step.get("keep_aspect_ratio_policy", "stretch")
+    chosen = step.axes(step.get("axes", None) or range(x.rank), x.rank)
+    is_plain = chosen == list(range(x.rank)) and policy == "stretch"
+    if not modes or way != _Way(way.mode, way.coordinates) or not is_plain:
+        raise Unsupported(
+            "the size is computed at run time; accepted then: all axes in order, "
+            f"{', '.join(_ODLA_MODES.values())}, round_prefer_floor, and defaults otherwise"
+        )
+    by_sizes = sizes is not None and sizes.dims != (0,)
+    return step.op(
+        "ResizeDynamic",
+        x,
+        None if by_sizes else scales,
+        sizes if by_sizes else None,
+        interpolation=_INTERPOLATIONS[way.mode],
+        mode=modes[0],
+    )
 
 
 @converter("Upsample")

@@ -5,9 +5,11 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 
 from ...graph import Value
-from ...types import broadcast, check_shape, product
+from ...types import ElementType, broadcast, check_shape, product
 from .convert import Results, Step, Unsupported, converter
 from .model import element_type_of
+
+FLOAT32, INT64 = ElementType.FLOAT32, ElementType.INT64
 
 # Constants and shapes.
 
@@ -31,6 +33,9 @@ def _constant(step: Step) -> Value:
 
 @converter("Shape")
 def _shape(step: Step, x: Value) -> Value:
+    if not x.type.is_static:
+        part = range(x.rank)[step.get("start", 0) : step.get("end", None)]
+        return step.slice(step.op("Shape", x), 0, part.start, max(part.start, part.stop))
     dims = x.dims[step.get("start", 0) : step.get("end", None)]
     return step.constant(dims, np.int64)
 
@@ -45,8 +50,20 @@ def _constant_of_shape(step: Step, shape: Value) -> Value:
     value = step.array("value")
     if value is None:
         value = np.zeros(1, np.float32)
+    if shape.data is None:
+        one = step.constant(value.reshape([1] * _length(step, shape, "the shape")))
+        return step.op("TileDynamic", one, shape)
     dims = check_shape(step.integers(shape, "the shape"), step.node.label)
     return step.constant(np.full(dims, value.reshape(-1)[0], value.dtype))  # type: ignore[arg-type]
+
+
+def _length(step: Step, vector: Value, what: str) -> int:
+    """The number of entries of an operand that is computed at run time."""
+    if vector.rank != 1 or not vector.type.is_static:
+        raise Unsupported(
+            f"{what} is {vector.type} at run time; accepted: a vector of known length"
+        )
+    return vector.dims[0]
 
 
 @converter("EyeLike")
@@ -60,6 +77,8 @@ def _eye_like(step: Step, x: Value) -> Value:
 
 @converter("Range")
 def _range(step: Step, start: Value, limit: Value, delta: Value) -> Value:
+    if start.data is None or limit.data is None or delta.data is None:
+        return _computed_range(step, *(step.reshape(one, []) for one in (start, limit, delta)))
     first, end, by = (
         step.known(one, what).reshape(-1)[0]
         for one, what in ((start, "start"), (limit, "limit"), (delta, "delta"))
@@ -68,6 +87,18 @@ def _range(step: Step, start: Value, limit: Value, delta: Value) -> Value:
         raise step.error("delta is 0; accepted: any other number")
     count = max(int(np.ceil((float(end) - float(first)) / float(by))), 0)
     return step.constant(first + np.arange(count).astype(first.dtype) * by, first.dtype)
+
+
+def _computed_range(step: Step, start: Value, limit: Value, delta: Value) -> Value:
+    """start + delta times the positions, which are the sums of as many ones as there are."""
+    span = step.op("Sub", limit, start)
+    kind = start.element_type
+    steps = step.op("Ceil", step.op("Div", *(step.cast(one, FLOAT32) for one in (span, delta))))
+    count = step.op("Max", step.cast(steps, INT64), step.constant(0, np.int64))
+    ones = step.constant(np.ones(1, np.int32))
+    ones = step.op("TileDynamic", ones, step.reshape(count, [1]))
+    positions = step.op("CumSum", ones, step.constant(0, np.int32), exclusion=True)
+    return step.op("Add", start, step.op("Mul", step.cast(positions, kind), delta))
 
 
 @converter("NonZero")
@@ -100,6 +131,10 @@ def _trilu(step: Step, x: Value, diagonal: Optional[Value] = None) -> Value:
 
 @converter("Reshape")
 def _reshape(step: Step, x: Value, shape: Value) -> Value:
+    if shape.data is None or not x.type.is_static:
+        if step.get("allowzero", 0):
+            raise Unsupported("allowzero is 1 and sizes are computed at run time; accepted: 0")
+        return step.op("ReshapeDynamic", x, shape)
     wanted = step.integers(shape, "the shape")
     if not step.get("allowzero", 0):
         if any(dim == 0 and axis >= x.rank for axis, dim in enumerate(wanted)):
@@ -203,12 +238,27 @@ def _images(step: Step, x: Value) -> Tuple[int, ...]:
 
 @converter("Expand")
 def _expand(step: Step, x: Value, shape: Value) -> Value:
+    if shape.data is None:
+        return _computed_expand(step, x, shape)
     wanted = check_shape(step.integers(shape, "the shape"), step.node.label)
     return step.expand(x, broadcast([x.dims, wanted], step.node.label))  # type: ignore[arg-type]
 
 
+def _computed_expand(step: Step, x: Value, shape: Value) -> Value:
+    """Each axis of size 1 is repeated as often as the shape, computed at run time, says."""
+    rank = max(x.rank, _length(step, shape, "the shape"))
+    x = step.reshape(x, [1] * (rank - x.rank) + list(x.dims))
+    missing = step.constant(np.ones(rank - shape.dims[0], np.int64))
+    wanted = step.concat([missing, step.cast(shape, INT64)], 0)
+    is_one = step.constant(np.array(x.dims) == 1)
+    counts = step.op("Select", is_one, wanted, step.constant(np.ones(rank, np.int64)))
+    return step.op("TileDynamic", x, counts)
+
+
 @converter("Tile")
 def _tile(step: Step, x: Value, repeats: Value) -> Value:
+    if repeats.data is None:
+        return step.op("TileDynamic", x, repeats)
     counts = step.integers(repeats, "repeats")
     return step.op("Tile", x, repeat=counts) if any(one != 1 for one in counts) else x
 
@@ -313,6 +363,8 @@ def _slice(
 ) -> Value:
     if starts is None or ends is None:
         first, last = step.get("starts"), step.get("ends")
+    elif starts.data is None or ends.data is None:
+        return _computed_slice(step, x, starts, ends, _given_axes(step, axes), steps)
     else:
         first, last = step.integers(starts, "starts"), step.integers(ends, "ends")
     given = _given_axes(step, axes)
@@ -339,6 +391,52 @@ def _slice(
     return step.op("Slice", x, start=begin, end=end, stride=by)
 
 
+def _computed_slice(
+    step: Step,
+    x: Value,
+    starts: Value,
+    ends: Value,
+    axes: Optional[Sequence[int]],
+    steps: Optional[Value],
+) -> Value:
+    """Slice between bounds computed at run time: start and size of every axis, in vectors."""
+    count = _length(step, starts, "starts")
+    sliced = step.axes(range(count) if axes is None else axes, x.rank)
+    strides = [1] * count if steps is None else step.integers(steps, "steps")
+    if not count == _length(step, ends, "ends") == len(sliced) == len(strides):
+        raise step.error(
+            f"starts {starts.type}, ends {ends.type}, axes {sliced} and steps {strides} differ in "
+            "number"
+        )
+    if min(strides, default=1) < 1:
+        raise Unsupported(
+            f"steps are {strides} and the bounds are computed at run time; accepted: above 0"
+        )
+    sizes = step.constant([x.dims[axis] for axis in sliced], np.int64)
+    low, high = (_within(step, step.cast(one, INT64), sizes) for one in (starts, ends))
+    where, by = list(range(count, count + x.rank)), [1] * x.rank
+    for index, (axis, stride) in enumerate(zip(sliced, strides)):
+        where[axis], by[axis] = index, stride
+    start = step.concat([low, step.constant([0] * x.rank, np.int64)], 0)
+    size = step.op("Max", step.op("Sub", high, low), step.constant(0, np.int64))
+    size = step.concat([size, step.constant(x.dims, np.int64)], 0)
+    return step.op(
+        "SliceDynamic",
+        x,
+        step.gather(start, where, 0),
+        step.gather(size, where, 0),
+        step.constant(by, np.int64),
+    )
+
+
+def _within(step: Step, bounds: Value, sizes: Value) -> Value:
+    """Bounds counted from the front and held between 0 and the sizes."""
+    zero = step.constant(0, np.int64)
+    is_negative = step.op("Less", bounds, zero)
+    bounds = step.op("Select", is_negative, step.op("Add", bounds, sizes), bounds)
+    return step.op("Min", step.op("Max", bounds, zero), sizes)
+
+
 @converter("Gather")
 def _gather(step: Step, x: Value, indices: Value) -> Value:
     return step.op("Gather", x, indices, axis=step.axis(step.get("axis", 0), x.rank))
@@ -356,8 +454,12 @@ def _gather_nd(step: Step, x: Value, indices: Value) -> Value:
 
 @converter("Compress")
 def _compress(step: Step, x: Value, condition: Value) -> Value:
-    chosen = np.flatnonzero(step.known(condition, "the condition, which decides the size,"))
     axis = step.get("axis", None)
+    if condition.data is None:
+        if axis is None:
+            return step.op("Compress", x, condition)
+        return step.op("Compress", x, condition, axis=step.axis(axis, x.rank))
+    chosen = np.flatnonzero(condition.data)
     if axis is None:
         x, axis = step.reshape(x, [x.type.elements]), 0
     return step.gather(x, chosen, step.axis(axis, x.rank))
