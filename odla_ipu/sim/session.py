@@ -489,11 +489,15 @@ class _Session:
     def _identity(self) -> str:
         """Hash of what the executable depends on."""
         digest = hashlib.sha256()
-        digest.update(str(self._graph).encode())
-        for tensor in self._graph.variables:
-            if tensor.used and tensor.data is not None:
-                digest.update(tensor.id.encode())
-                digest.update(np.ascontiguousarray(tensor.data).view(np.uint8).data)
+        read = {tensor.id: tensor for tensor in self._graph.outputs if tensor.data is not None}
+        for op in ir.all_ops(self._graph):
+            digest.update(
+                repr((op, sorted(map(_described_attribute, op.attributes.items())))).encode()
+            )
+            read.update((tensor.id, tensor) for tensor in ir.reads(op) if tensor.data is not None)
+        for id, tensor in read.items():
+            digest.update(id.encode())
+            digest.update(np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8).data)
         anchors = sorted((id, repr(art)) for id, art in self._data_flow.anchors().items())
         digest.update(repr((self._steps, anchors, self._settings)).encode())
         return digest.hexdigest()
@@ -564,6 +568,14 @@ def _serialized(op: ir.Op) -> Dict[str, Any]:
         "inputs": [tensor.id if tensor else "" for tensor in op.inputs],
         "outputs": [repr(tensor) if tensor else "" for tensor in op.outputs],
     }
+
+
+def _described_attribute(item: Tuple[str, Any]) -> Tuple[str, str]:
+    """Name and value of an attribute; a body is told by its outputs."""
+    name, value = item
+    if isinstance(value, ir.Graph):
+        return name, repr(value.outputs)
+    return name, repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _described(port: Any) -> Tuple[str, str, List[int]]:
