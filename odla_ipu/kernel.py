@@ -218,6 +218,17 @@ def find(name: str) -> Type[CustomOp]:
     return ops[name]
 
 
+def by_operator(domain: str, type: str) -> Optional[Type[Kernel]]:
+    """The kernel that an operator of an ONNX model names, by its domain and PopART's type."""
+    if domain in ("", "ai.onnx"):
+        return None
+    all_custom_ops()
+    for kernel in KERNELS.values():
+        if (kernel.domain, kernel.__name__) == (domain, type):
+            return kernel
+    return None
+
+
 def find_kernel(name: str) -> Type[Kernel]:
     """The kernel of this name; raises UnsupportedOp naming the known ones."""
     all_custom_ops()

@@ -190,7 +190,6 @@ class NMS(Op):
     iou_threshold = f32()
     score_threshold = f32(-np.inf)
     output_value_type = value_type(None)
-    folds_from_types = True
     form = "kernel"
 
     def normalise(self) -> None:
@@ -234,7 +233,9 @@ class NMS(Op):
         return product([int(size) for size in sizes]) if all(map(known, sizes)) else UNKNOWN
 
     def infer(self) -> ValueType:
-        return self.output_value_type
+        kind = self.output_value_type
+        is_none = 0 in (self._selected(), *self.scores.shape)
+        return ValueType(kind.element_type, (0, 3)) if is_none else kind
 
     def capacity(self) -> Optional[Capacity]:
         room = self._room()
@@ -242,12 +243,6 @@ class NMS(Op):
 
     def sized_by(self) -> List[Value]:
         return [] if self.outputs[0].type.is_static else [self.outputs[0]]
-
-    def fold(self) -> Optional[np.ndarray]:
-        if 0 not in (self._selected(), *self.scores.shape):
-            return None
-        rows = self.output_value_type.shape[0]
-        return np.full((rows if known(rows) else 0, 3), -1)
 
     def lower(self, b: Any) -> Any:
         kind, capacity = self.outputs[0].element_type, self.capacity()
