@@ -66,7 +66,9 @@ def _widened(new: Graph, node: Any, values: Carried) -> Dict[str, Value]:
         if not isinstance(field, TensorField) or _E.FLOAT16 in field.types:
             continue
         given = node.__dict__[field.attribute]
-        if given is not None and values[given].element_type is _E.FLOAT16:
+        if given is None or not given.element_type.is_float:
+            continue
+        if values[given].element_type is _E.FLOAT16:
             changes[field.name] = _as_type(new, values[given], _E.FLOAT32)
     return changes
 
