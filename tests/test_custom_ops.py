@@ -323,4 +323,4 @@ def test_ten_thousand_boxes_take_less_than_a_second(device):
     got = exe.run(b=boxes, s=scores)["y"]
     assert time.process_time() - start < 1
     assert 100 < len(got) < 10000
-    assert (np.diff(scores[0, 0, got[:, 2]]) < 0).all()
+    assert (np.diff(scores[0, 0, got[:, 2]]) <= 0).all()
