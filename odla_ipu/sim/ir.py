@@ -421,8 +421,8 @@ class _Builder:
     def _add(self, graph: Graph, tensor: Tensor) -> None:
         if tensor.id.startswith(_RESERVED):
             raise popart_exception(
-                f"The name of tensor {tensor.id} clashes with reserved prefix "
-                f"{tensor.id.split('___')[0]}___: rename it"
+                "Names of tensors must not clash with reserved prefix "
+                f"{tensor.id.split('___')[0]}___: rename {tensor.id}"
             )
         if tensor.id in graph.tensors:
             raise popart_exception(f"Invalid ONNX Model : repeated name {tensor.id!r}")
@@ -438,7 +438,7 @@ class _Builder:
         attributes = self._attributes(graph, node, inputs)
         op = Op(domain, node.op_type, version, node.name, attributes, inputs)
         infos = _body_infos(op) if op.bodies else self._infer(op, list(node.output))
-        check(op, self._limits.strided_slices)
+        check(op, len(node.output), self._limits.strided_slices)
         value = folding.fold(op) if self._foldable(op) else None
         for name, info in zip(node.output, infos):
             op.outputs.append(self._output(graph, op, name, info, value) if name else None)
@@ -628,12 +628,33 @@ def _formal_inputs(
         return fixed + [(t.dtype, t.shape) for t in inputs[2:] if t is not None]
     if node.op_type == "Scan":
         return _scan_inputs(node, inputs)
+    if node.op_type == "PackedDataBlock":
+        return _packed_inputs(node, inputs)
     if len(inputs) != len(proto.input):
         raise popart_exception(
             f"Op {node.name or node.op_type} passes {len(inputs)} inputs to subgraph "
             f"{proto.name!r}, which takes {len(proto.input)}"
         )
+    for argument, value in zip(inputs, proto.input):
+        if argument is not None:
+            _check_argument(node, argument, value)
     return [(t.dtype, t.shape) for t in inputs if t is not None]
+
+
+def _check_argument(node: Any, argument: Tensor, value: Any) -> None:
+    """Refuse an argument of a Call of another type or shape than its callee declares."""
+    import onnx
+
+    kind = value.type.tensor_type
+    if not kind.elem_type or not kind.HasField("shape"):
+        return
+    dtype = _device_type(onnx.TensorProto.DataType.Name(kind.elem_type), value.name)
+    shape = tuple(dim.dim_value for dim in kind.shape.dim)
+    if (dtype, shape) != (argument.dtype, argument.shape):
+        raise popart_exception(
+            f"The argument {argument} of {node.name or node.op_type} does not match callee input "
+            f"tensor {value.name}, of type {_NAMES[dtype]} and shape {list(shape)}"
+        )
 
 
 def _scan_inputs(
@@ -656,6 +677,34 @@ def _scan_inputs(
     return formals
 
 
+def _packed_inputs(
+    node: Any, inputs: List[Optional[Tensor]]
+) -> List[Tuple[np.dtype, Tuple[int, ...]]]:
+    """Inputs of the callback: a batch of sequences of each of the packed tensors."""
+    values = {attribute.name: attribute for attribute in node.attribute}
+    longest = list(values["maxSequenceLengths"].ints)
+    batch = values["callbackBatchSize"].i
+    shown = f"Op {node.name or node.op_type}"
+    if len(inputs) != 3 * len(longest) + 2 or None in inputs:
+        raise popart_exception(
+            f"{shown} has {len(inputs)} inputs and {len(longest)} maxSequenceLengths: accepted are "
+            "data, offsets and lengths for each of these, then offsets and lengths of the result"
+        )
+    tensors = [tensor for tensor in inputs if tensor is not None]
+    tables = [t for index, t in enumerate(tensors) if index % 3 or index == 3 * len(longest)]
+    shapes = {table.shape for table in tables}
+    count = tables[0].size
+    if shapes != {(count,)} or batch < 1 or count % batch:
+        raise popart_exception(
+            f"{shown} has offsets and lengths of shapes {sorted(shapes)}: accepted are vectors of "
+            f"one length, a multiple of callbackBatchSize {batch}"
+        )
+    return [
+        (data.dtype, (batch, length, *data.shape[1:]))
+        for data, length in zip(tensors[::3], longest)
+    ]
+
+
 def _body_infos(op: Op) -> List[Info]:
     """Infos of an op's outputs from those of its bodies' outputs."""
     body = op.bodies[0]
@@ -672,6 +721,9 @@ def _body_infos(op: Op) -> List[Info]:
         ]
     if op.type == "Scan":
         return _scan_infos(op, infos)
+    if op.type == "PackedDataBlock":
+        rows = op.attributes["resultSize"]
+        return [Info(info.dtype, (rows, *(info.shape or ())[2:])) for info in infos[:1]]
     return infos
 
 
