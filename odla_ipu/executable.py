@@ -226,7 +226,10 @@ class Executable:
         if port.tensor:
             array = results[port.tensor]
             dtype = port.type.element_type.dtype
-            return array if array.dtype == dtype else array.astype(dtype)
+            if array.dtype == dtype:
+                return array
+            with np.errstate(all="ignore"):
+                return array.astype(dtype)
         source = given[port.source] if port.source else self._program.constants[port.name]
         return np.array(source, port.type.element_type.dtype)
 
@@ -390,8 +393,9 @@ class _Feed:
             array = np.asarray(given)
         except (TypeError, ValueError):
             raise UnsupportedType(f"{self._wanted()}, not {type(given).__name__}") from None
-        if array.dtype.kind in _NUMBERS[self.dtype.kind]:
-            return convert(array, self.type.element_type, f"input '{self.name}'")
+        kind = self.type.element_type
+        if array.dtype.kind in _NUMBERS["f" if kind.is_float else self.dtype.kind]:
+            return convert(array, kind, f"input '{self.name}'")
         return array
 
     def _wanted(self) -> str:

@@ -581,10 +581,17 @@ def _fold(node: Op, types: Sequence[ValueType]) -> Optional[Sequence[Any]]:
         if size > max(FOLD_LIMIT, sum(array.nbytes for array in arrays if array is not None)):
             return None
     with np.errstate(all="ignore"):
-        result = node.fold(*arrays)
+        result = node.fold(*map(_computed, arrays))
     if result is None:
         return None
     return result if isinstance(result, (tuple, list)) else [result]
+
+
+def _computed(array: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """The operand of a fold: BFLOAT16 as FLOAT32, which numpy and devices compute."""
+    if array is None or element_type(array.dtype) is not ElementType.BFLOAT16:
+        return array
+    return array.astype(np.float32)
 
 
 # Lookup and the Python functions.

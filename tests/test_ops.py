@@ -16,7 +16,7 @@ _OPERANDS = {
 """Names of the values of each op, in order."""
 
 
-def _cases():
+def cases():
     for family in FAMILIES:
         samples = importlib.import_module(f"samples.{family}").SAMPLES
         references = importlib.import_module(f"reference.{family}")
@@ -56,7 +56,7 @@ def _operand(operand, name, is_constant, inputs):
     return odla.argument(name, operand.shape, operand.dtype)
 
 
-@pytest.mark.parametrize("sample, reference", list(_cases()))
+@pytest.mark.parametrize("sample, reference", list(cases()))
 def test_op(sample, reference, device):
     c, inputs = build(sample)
     declared = c.outputs

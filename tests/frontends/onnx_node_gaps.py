@@ -10,6 +10,7 @@ _T = onnx.TensorProto
 _TYPES = {
     _T.FLOAT,
     _T.FLOAT16,
+    _T.BFLOAT16,
     _T.DOUBLE,
     _T.INT8,
     _T.INT16,

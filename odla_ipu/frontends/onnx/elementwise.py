@@ -2,6 +2,7 @@
 
 from typing import Dict, List, Optional
 
+import ml_dtypes
 import numpy as np
 
 from ...graph import Value
@@ -154,7 +155,7 @@ def _clip(step: Step, x: Value, low: Optional[Value] = None, high: Optional[Valu
         high = step.like(x, step.get("max")) if "max" in step.node.attributes else None
     limits = [one for one in (low, high) if one is not None]
     if limits and x.element_type.is_float and all(one.is_constant for one in limits):
-        extremes = np.finfo(x.element_type.dtype)
+        extremes = ml_dtypes.finfo(x.element_type.dtype)
         lo = float(extremes.min) if low is None else step.number(low, "min")
         hi = float(extremes.max) if high is None else step.number(high, "max")
         return step.op("Clamp", x, lo=min(lo, hi), hi=hi)
