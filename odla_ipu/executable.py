@@ -59,7 +59,17 @@ class Program(NamedTuple):
 
 
 def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
-    """Lower ``graph`` (shapes known) and load it on the named device."""
+    """Lower ``graph`` and load it on the named device.
+
+    Raises InvalidParameter when an op's result still has an open shape.
+    """
+    for node in graph.used_nodes():
+        for result in node.outputs:
+            if not result.type.is_static:
+                raise node.error(
+                    f"the result is {result.type}, whose shape is open; accepted: shapes that "
+                    "arguments and parameters fix"
+                )
     known = known_outputs(graph)
     if known:
         fed, feeds = as_fed(graph, known)

@@ -23,6 +23,7 @@ form has no gradient.  An instance is a node of a graph; in its methods a field 
 import enum
 import inspect
 import keyword
+import math
 import re
 from typing import (
     Any,
@@ -89,7 +90,13 @@ class Field:
         raise InternalError(f"{self.name}: a field without a check")
 
     def reject(self, node: "Op", given: Any, accepted: str) -> InvalidParameter:
-        return node.error(f"{self.name} is {given!r}; accepted: {accepted}")
+        return node.error(f"{self.name} is {_shown(given)}; accepted: {accepted}")
+
+
+def _shown(given: Any) -> str:
+    """A wrong argument for a message, which it must not flood."""
+    text = f"{given.dtype}{list(given.shape)}" if isinstance(given, np.ndarray) else repr(given)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 class TensorField(Field):
@@ -168,9 +175,12 @@ class IntegerField(Field):
 class FloatField(Field):
     def convert(self, node: "Op", given: Any) -> float:
         try:
-            return float(given)
+            number = float(given)
         except (TypeError, ValueError, OverflowError):
             raise self.reject(node, given, "a number") from None
+        if math.isnan(number):
+            raise self.reject(node, given, "a number")
+        return number
 
 
 class BoolField(Field):
@@ -265,6 +275,7 @@ class ElementTypeField(Field):
 class ResultTypeField(Field):
     """``odla_value_type`` of a result: the op keeps the element type and infers the shape.
 
+    A ValueType, a pair of both, or the element type alone.
     Without a default, ``normalise`` fills in what the operands imply.
     """
 
@@ -274,9 +285,18 @@ class ResultTypeField(Field):
     def convert(self, node: "Op", given: Any) -> Optional[ElementType]:
         if given is None and self.default is None:
             return None
-        if isinstance(given, ValueType):
-            return given.element_type
-        return element_type(given)
+        if isinstance(given, tuple) and len(given) == 2:
+            given = given[0]
+        try:
+            kind = element_type(given)
+        except UnsupportedType as error:
+            raise UnsupportedType(f"{node.where}: {self.name}: {error}") from None
+        if kind not in ANY:
+            raise UnsupportedType(
+                f"{node.where}: {self.name} is {kind.name}; accepted: "
+                + ", ".join(one.name for one in sorted(ANY))
+            )
+        return kind
 
 
 class ValueTypeField(Field):

@@ -307,7 +307,7 @@ def element_type(given: Union[ElementType, str, type, np.dtype, int]) -> Element
     elif given is not None:  # numpy would read None as float64
         try:
             name = np.dtype(given).name  # type: ignore[arg-type]
-        except TypeError:
+        except (TypeError, ValueError):
             name = ""
         if name in _BY_NUMPY:
             return _BY_NUMPY[name]

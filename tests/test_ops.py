@@ -10,7 +10,7 @@ from odla_ipu.ops import OPS
 
 FAMILIES = ["linalg", "math", "nn", "process", "quantization", "regions", "rnn", "text", "yolo"]
 
-_OPERANDS = {
+OPERANDS = {
     op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()
 }
 """Names of the values of each op, in order."""
@@ -33,7 +33,7 @@ def build(sample):
     with odla.Computation() as c:
         for index, operand in enumerate(sample.operands):
             operands.append(_operand(operand, f"x{index}", index in sample.constants, inputs))
-        named = dict(zip(_OPERANDS[sample.op], operands))
+        named = dict(zip(OPERANDS[sample.op], operands))
         results = getattr(odla, sample.op)(**named, **sample.attributes)
         if isinstance(results, odla.Value):
             results = (results,)
