@@ -161,4 +161,4 @@ def test_one_parameter_of_every_sample(op, device):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("op", sorted(SAMPLES))
 def test_several_parameters(op, device):
-    check(op, mixed_calls(op, 0, 400), device)
+    check(op, mixed_calls(op, 0, 200), device)

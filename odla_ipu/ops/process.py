@@ -304,6 +304,10 @@ class Pad(Op):
         return b.onnx.pad([x, pads, b.scalar(0, kind)], mode="constant")
 
 
+FILL_LIMIT = 1 << 28
+"""Most elements of a Fill: 1 GiB of FLOAT32, more than an IPU holds."""
+
+
 class Fill(Op):
     """A constant of shape and element type ``type``.
 
@@ -329,6 +333,11 @@ class Fill(Op):
         if not self.type.is_static or (is_eye and self.type.rank != 2):
             raise self.error(
                 f"type is {self.type}; accepted: known sizes, for EYE_LIKE two of them"
+            )
+        if self.type.elements > FILL_LIMIT:
+            raise self.error(
+                f"type is {self.type}, {self.type.elements} elements; accepted: up to {FILL_LIMIT}, "
+                "since the host makes them"
             )
         return self.type
 
