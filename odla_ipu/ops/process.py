@@ -336,8 +336,8 @@ class Fill(Op):
             )
         if self.type.elements > FILL_LIMIT:
             raise self.error(
-                f"type is {self.type}, {self.type.elements} elements; accepted: up to {FILL_LIMIT}, "
-                "since the host makes them"
+                f"type is {self.type}, {self.type.elements} elements; accepted: up to "
+                f"{FILL_LIMIT}, since the host makes them"
             )
         return self.type
 

@@ -46,7 +46,6 @@ _DOMAINS = {
     "ai.onnx.preview.training": _TRAINING,
 }
 _NAMES = {
-    "test_mod_float_edge_cases_fmod_0_float16": "infinity saturates in float16",
     "test_bitcast_.*float.*": "the bits of a float are out of reach on the device",
     "test_training_dropout(_default)?(_mask)?": _TRAINING,
     "test_attention_24_qk_matmul_output_mode3_softmax_precision(_expanded)?": (
