@@ -73,7 +73,9 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
     """
     for node in graph.used_nodes():
         for result in node.outputs:
-            if not result.type.is_static:
+            capacity = _capacity(result)
+            kind = result.type if capacity is None else capacity.type(result.type)
+            if not kind.is_static:
                 raise node.error(
                     f"the result is {result.type}, whose shape is open; accepted: shapes that "
                     "arguments and parameters fix"

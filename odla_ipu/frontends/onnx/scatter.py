@@ -2,8 +2,13 @@
 
 from typing import Optional
 
+import numpy as np
+
 from ...graph import Value
+from ...types import ElementType
 from .convert import Step, converter
+
+_INT32 = ElementType.INT32
 
 
 @converter("ScatterElements", "Scatter")
