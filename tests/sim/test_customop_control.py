@@ -356,3 +356,29 @@ def test_carried_values_keep_their_shape():
 
     with pytest.raises(popart.popart_exception, match="must stay the same"):
         run(make, {"x": X})
+
+
+def test_large_arrays_are_bound_where_they_are():
+    """The second and later runs bind the caller's arrays, also inside bodies."""
+    rng = np.random.RandomState(1)
+    inputs = {"c": np.array(True), "x": rng.standard_normal((64, 128)).astype(np.float32)}
+
+    def make(b, o, i):
+        def body(c, p, iteration, keep, states):
+            (y,) = custom(c, "ScaledSum", [states[0], i[1]], a=0.5)
+            return [keep, y, p.neg([i[1]])]
+
+        last, rows = loop(b, o, 2, constant(b, o, True), [i[1]], body, 2)
+        y = branches(
+            b, o, i[0], lambda c, p: custom(c, "Cube", [i[1]])[0], lambda c, p: p.neg([i[1]])
+        )
+        return last, rows, y
+
+    session, ids, _ = session_of(make, inputs)
+    for k in range(4):
+        x = inputs["x"] + k
+        last, rows, y = step(session, ids, [np.array(k % 2 == 0), x])
+        np.testing.assert_allclose(last, 0.5 * (0.5 * x + x) + x, rtol=1e-5)
+        np.testing.assert_array_equal(rows, [-x, -x])
+        np.testing.assert_allclose(y, x**3 if k % 2 == 0 else -x, rtol=1e-5)
+    assert session._whole

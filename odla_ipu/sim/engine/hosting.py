@@ -28,7 +28,7 @@ _ONCE = frozenset(
 """Ops for which the host does something each time that they are executed."""
 
 
-FLOWS = frozenset([(GRAPHCORE, "PackedDataBlock")])
+ALWAYS_HOSTED = frozenset([(GRAPHCORE, "PackedDataBlock")])
 """Control flow that the host runs whatever the body."""
 
 
@@ -46,7 +46,7 @@ def hosted(*op_types: str, domain: str = GRAPHCORE) -> Callable[[Make], Make]:
 def is_implemented(op: "Op") -> bool:
     """Whether the engine or the host has the op."""
     key = (op.domain, op.type)
-    return op.instance is not None or key in RULES or key in HOSTED or key in FLOWS
+    return op.instance is not None or key in RULES or key in HOSTED or key in ALWAYS_HOSTED
 
 
 def output_infos(op: "Op") -> List[Info]:
@@ -66,7 +66,7 @@ def instance_of(op: "Op", settings: "Settings") -> Instance:
 def is_hosted(op: "Op") -> bool:
     """Whether the host runs the op: onnxruntime's graphs cannot be left from inside a body."""
     key = (op.domain, op.type)
-    if op.instance is not None or key in HOSTED or key in FLOWS:
+    if op.instance is not None or key in HOSTED or key in ALWAYS_HOSTED:
         return True
     return any(_needs_host(body) for body in op.bodies)
 

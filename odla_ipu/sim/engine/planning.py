@@ -251,8 +251,13 @@ class _Planner:
         for op in self._graph.ops:
             for source, target in written_inputs(op).items():
                 id, value = op.operand(source).id, op.outputs[target]
-                if id in self._written and value is not None:
-                    values[id] = value
+                if id not in self._written:
+                    continue
+                if value is None:
+                    raise popart_exception(
+                        f"Output {target} of {op.label} has no name: give it one"
+                    )
+                values[id] = value
         return values
 
     def _known(self, steps: List[Union[Translation, HostStep, Copy]]) -> Optional[Translation]:

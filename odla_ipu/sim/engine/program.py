@@ -49,7 +49,6 @@ class Program:
         self._hosts: Dict[str, List[Tuple[List[Any], int]]] = {}
         """Where steps of the host keep the array of each value."""
         self._arrays: Dict[str, np.ndarray] = {}
-        self._addresses: Dict[str, int] = {}
         self._entering = {port.tensor for port in plan.inputs}
         self._entering.update(state.tensor for state in plan.states)
         constants = _computed(plan.known)
