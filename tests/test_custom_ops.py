@@ -178,6 +178,13 @@ def test_two_kernels_of_one_name_are_refused(everything):
         type("Everything", (Kernel,), {})
 
 
+@pytest.mark.parametrize("name", ["name", "inputs", "domain", "infer", "graph"])
+def test_a_field_does_not_hide_what_every_op_has(name):
+    with pytest.raises(InvalidParameter, match=f"custom op Hiding: {name} means something else"):
+        type("Hiding", (Kernel,), {name: i32()})
+    assert "Hiding" not in CUSTOM_OPS and "Hiding" not in KERNELS
+
+
 # Where they can stand.
 
 
