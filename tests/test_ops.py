@@ -21,13 +21,13 @@ FAMILIES = [
     "yolo",
 ]
 
-_OPERANDS = {
+OPERANDS = {
     op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()
 }
 """Names of the values of each op, in order."""
 
 
-def _cases():
+def cases():
     for family in FAMILIES:
         samples = importlib.import_module(f"samples.{family}").SAMPLES
         references = importlib.import_module(f"reference.{family}")
@@ -44,8 +44,8 @@ def build(sample):
     with odla.Computation() as c:
         for index, operand in enumerate(sample.operands):
             operands.append(_operand(operand, f"x{index}", index in sample.constants, inputs))
-        if sample.op in _OPERANDS:
-            named = dict(zip(_OPERANDS[sample.op], operands))
+        if sample.op in OPERANDS:
+            named = dict(zip(OPERANDS[sample.op], operands))
             results = getattr(odla, sample.op)(**named, **sample.attributes)
         else:
             results = odla.custom_op(sample.op, operands, **sample.attributes)
@@ -75,7 +75,7 @@ def _has_room(declared, dims):
     return len(declared) == len(dims) and all(a == -1 or b <= a for a, b in zip(declared, dims))
 
 
-@pytest.mark.parametrize("sample, reference", list(_cases()))
+@pytest.mark.parametrize("sample, reference", list(cases()))
 def test_op(sample, reference, device):
     c, inputs = build(sample)
     declared = c.outputs

@@ -65,8 +65,8 @@ class Einsum(Op):
 
     def _wrong(self, what: str) -> Exception:
         return self.error(
-            f"equation is {self.equation!r}: {what}; accepted: terms of letters and at most one "
-            "'...', separated by commas, then '->' and the letters of the result"
+            f"equation is {self.equation[:200]!r}: {what[:200]}; accepted: terms of letters and at "
+            "most one '...', separated by commas, then '->' and the letters of the result"
         )
 
     def _term(self, term: str, rank: int) -> Labels:

@@ -393,7 +393,25 @@ class Mod(_Arithmetic):
     def compute(self, b: Any, lhs: Any, rhs: Any) -> Any:
         if self.fmod:
             return b.graphcore.fmod([lhs, rhs])
-        return b.graphcore.remainder([lhs, rhs])
+        y = b.graphcore.remainder([lhs, rhs])
+        return self._of_infinity(b, lhs, rhs, y) if self.lhs.element_type.is_float else y
+
+    def _of_infinity(self, b: Any, lhs: Any, rhs: Any, y: Any) -> Any:
+        """Where rhs is infinite PopART's is NaN, but the quotient is 0 or, rounded down, -1."""
+        wide = ElementType.FLOAT32  # in FLOAT16 infinity saturates
+        zero, infinity = b.scalar(0, wide), b.scalar(np.inf, wide)
+        left, right = (
+            one if self.lhs.element_type is wide else b.cast(one, wide) for one in (lhs, rhs)
+        )
+        is_whole = b.onnx.logical_and(
+            [
+                b.onnx.equal([b.onnx.abs([right]), infinity]),
+                b.onnx.less([b.onnx.abs([left]), infinity]),
+            ]
+        )
+        signs = b.onnx.equal([b.onnx.less([left, zero]), b.onnx.less([right, zero])])
+        is_zero = b.onnx.logical_or([signs, b.onnx.equal([left, zero])])
+        return b.onnx.where([is_whole, b.onnx.where([is_zero, lhs, rhs]), y])
 
 
 class Shift(Op):

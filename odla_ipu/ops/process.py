@@ -87,7 +87,10 @@ def _merged_element_type(op: Any) -> ElementType:
 
 
 class Cast(Op):
-    """input as ``target_type``: floats truncate to integers, BOOL is x != 0, integers wrap."""
+    """input as ``target_type``: floats truncate to integers, BOOL is x != 0, integers wrap.
+
+    BFLOAT16 is rounded to the nearest even from FLOAT32.
+    """
 
     elementwise = True
     input = tensor(ANY)
@@ -111,6 +114,44 @@ class Cast(Op):
         if target in BOOLS:
             return b.onnx.logical_not([b.onnx.equal([self.input, b.scalar(0, source)])])
         return b.cast(self.input, target)
+
+
+class RoundToBfloat16(Op, declare=False):
+    """FLOAT32 numbers rounded to those of BFLOAT16, halves to even; not a function of ODLA.
+
+    A sum with a power of two that is 2**16 times as large as that of x drops the bits to drop.  Of
+    a number scaled to within 2**64 of 1, Rump's (2**23 + 1) x gives that power exactly.
+    """
+
+    name = "bfloat16 rounding"
+    input = tensor(frozenset({ElementType.FLOAT32}))
+
+    def infer(self) -> ValueType:
+        return self.input.type
+
+    def lower(self, b: Any) -> Any:
+        def number(value: float) -> Any:
+            return b.scalar(value, ElementType.FLOAT32)
+
+        x, zero = self.input, number(0)
+        size = b.onnx.abs([x])
+        is_small = b.onnx.less([size, number(1)])
+        near = b.onnx.mul([size, b.onnx.where([is_small, number(2.0**64), number(2.0**-64)])])
+        q = b.onnx.mul([near, number(2.0**23 + 1)])
+        power = b.onnx.sub([q, b.onnx.mul([q, number(1 - 2.0**-24)])])
+        # Numbers below 2**-126 have the spacing of those from there on.
+        least = b.onnx.where([is_small, number(2.0**-62), zero])
+        power = b.onnx.where([b.onnx.less([power, least]), least, power])
+        shift = b.onnx.mul([power, number(1.5 * 2.0**16)])
+        rounded = b.onnx.sub([b.onnx.add([near, shift]), shift])
+        back = b.onnx.where([is_small, number(2.0**-64), number(2.0**64)])
+        rounded = b.onnx.mul([rounded, back])
+        signed = b.onnx.where([b.onnx.less([x, zero]), b.onnx.neg([rounded]), rounded])
+        # Zeros keep their sign, infinities and NaN what they are.
+        is_plain = b.onnx.logical_and(
+            [b.onnx.less([zero, size]), b.onnx.less([size, number(np.inf)])]
+        )
+        return b.onnx.where([is_plain, signed, x])
 
 
 class _Expand(Op, declare=False):
@@ -264,6 +305,10 @@ class Pad(Op):
         return b.onnx.pad([x, pads, b.scalar(0, kind)], mode="constant")
 
 
+FILL_LIMIT = 1 << 28
+"""Most elements of a Fill: 1 GiB of FLOAT32, more than an IPU holds."""
+
+
 class Fill(Op):
     """A constant of shape and element type ``type``.
 
@@ -285,11 +330,16 @@ class Fill(Op):
         if kind not in (ANY if is_eye else FLOATS):
             raise UnsupportedType(
                 f"{self.where}: type is {self.type}; accepted for {self.method.name}: "
-                f"{'numbers and BOOL' if is_eye else 'FLOAT16, FLOAT32, FLOAT64'}"
+                f"{'numbers and BOOL' if is_eye else 'FLOAT16, BFLOAT16, FLOAT32, FLOAT64'}"
             )
         if not self.type.is_static or (is_eye and self.type.rank != 2):
             raise self.error(
                 f"type is {self.type}; accepted: known sizes, for EYE_LIKE two of them"
+            )
+        if self.type.elements > FILL_LIMIT:
+            raise self.error(
+                f"type is {self.type}, {self.type.elements} elements; accepted: up to "
+                f"{FILL_LIMIT}, since the host makes them"
             )
         return self.type
 

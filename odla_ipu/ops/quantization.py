@@ -138,7 +138,7 @@ class Dequantize(_Linear):
         if self.target_data_type not in FLOATS:
             raise UnsupportedType(
                 f"{self.where}: target_data_type is {self.target_data_type.name}; accepted: "
-                "FLOAT16, FLOAT32, FLOAT64"
+                "FLOAT16, BFLOAT16, FLOAT32, FLOAT64"
             )
         self.check_zero_point(self.input.element_type)
 

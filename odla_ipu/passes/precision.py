@@ -1,7 +1,8 @@
 """Element types of the graph become those that the device computes.
 
-64-bit types shrink to 32 bits, FLOAT64 to FLOAT32; in fp16 all floats become FLOAT16.  Values are
-converted where they enter and leave the device, constants here.
+64-bit types shrink to 32 bits, FLOAT64 and BFLOAT16 become FLOAT32; in fp16 all floats become
+FLOAT16.  Values are converted where they enter and leave the device, constants here; a Cast to
+BFLOAT16 rounds on the device.
 """
 
 from typing import Any, Dict, List, Mapping, Union
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Carried, Graph, Node, Value, rewrite, walk
-from ..ops.process import Cast
+from ..ops.process import Cast, RoundToBfloat16
 from ..registry import ElementTypeField, Field, ResultTypeField, TensorField, ValueTypeField
 from ..types import ElementType, ValueType
 
@@ -19,10 +20,16 @@ _FP32: Mapping[ElementType, ElementType] = {
     _E.INT64: _E.INT32,
     _E.UINT64: _E.UINT32,
     _E.FLOAT64: _E.FLOAT32,
+    _E.BFLOAT16: _E.FLOAT32,
 }
 PRECISIONS: Dict[str, Mapping[ElementType, ElementType]] = {
     "fp32": _FP32,
-    "fp16": {**_FP32, _E.FLOAT64: _E.FLOAT16, _E.FLOAT32: _E.FLOAT16},
+    "fp16": {
+        **_FP32,
+        _E.FLOAT64: _E.FLOAT16,
+        _E.FLOAT32: _E.FLOAT16,
+        _E.BFLOAT16: _E.FLOAT16,
+    },
 }
 """Types that change, by the name of the precision."""
 
@@ -38,6 +45,9 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
     """Requires nothing; ensures that every value has a type that PopART computes."""
 
     def rule(new: Graph, node: Node, values: Carried) -> Any:
+        if isinstance(node, Cast) and _rounds(node):
+            rounded = _rounded(new, values[node.input], node.id)
+            return [_as_type(new, rounded, device_type(_E.BFLOAT16, precision))]
         changes = {
             field.name: _attribute(node.__dict__[field.name], precision)
             for field in _type_fields(node)
@@ -73,6 +83,17 @@ def _widened(new: Graph, node: Any, values: Carried) -> Dict[str, Value]:
     return changes
 
 
+def _rounds(node: Cast) -> bool:
+    """Whether a Cast to BFLOAT16 changes numbers: 8 bits hold those of the types left out."""
+    exact = (_E.BFLOAT16, _E.BOOL, _E.INT8, _E.UINT8)
+    return node.target_type is _E.BFLOAT16 and node.input.element_type not in exact
+
+
+def _rounded(graph: Graph, value: Value, id: str) -> Value:
+    wide = _as_type(graph, value, _E.FLOAT32)
+    return RoundToBfloat16.add(graph, {"input": wide}, id)[0]
+
+
 def _as_type(graph: Graph, value: Value, kind: ElementType) -> Value:
     """``value`` itself, or cast."""
     if value.element_type is kind:
@@ -96,7 +117,7 @@ def convert(data: np.ndarray, kind: ElementType, what: str) -> np.ndarray:
         return narrow
     if kind is ElementType.FLOAT16:
         return _saturated(data)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return data.astype(dtype)
 
 
