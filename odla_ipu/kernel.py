@@ -51,6 +51,12 @@ KERNELS: Dict[str, Type["Kernel"]] = {}
 """Those of them that are kernels."""
 
 
+_TAKEN = frozenset(
+    ("called", "domain", "graph", "id", "inputs", "name", "origin", "outputs", "results", "version")
+)
+"""Names that a field cannot have: those of every node, and of parameters of ``custom_op``."""
+
+
 class CustomOp(Op, declare=False):
     """Base of the ops that are called by name; ``called`` is that name, the class's by default."""
 
@@ -61,6 +67,14 @@ class CustomOp(Op, declare=False):
         if not declare:
             return
         cls.called = cls.name = cls.__dict__.get("called") or cls.__name__
+        hidden = [
+            one.name for one in cls.fields if one.name in _TAKEN or hasattr(Op, one.attribute)
+        ]
+        if hidden:
+            raise InvalidParameter(
+                f"custom op {cls.called}: {', '.join(hidden)} means something else in every op; "
+                "give the field another name"
+            )
         other = CUSTOM_OPS.get(cls.called)
         if other is not None:
             raise InternalError(f"custom op {cls.called} is declared in {other.__module__} already")

@@ -52,7 +52,7 @@ def _load(kernel: Type[Kernel]) -> None:
             f"{path}, which holds the kernel {kernel.called}, is missing; {repair}"
         )
     try:
-        ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(path)
     except OSError as error:
         raise LibraryMissing(
             f"{path}, which holds the kernel {kernel.called}, cannot be loaded ({error}); {repair}"
