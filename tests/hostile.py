@@ -12,7 +12,13 @@ LARGE = 2**31 - 1
 _FOREIGN = odla.Computation("another")
 FOREIGN = _FOREIGN.argument("foreign", (2, 3))
 
-ANYTHING = [None, "text", object(), b"bytes", {"a": 1}, [[1], [2, 3]], math.nan, 1j, FOREIGN]
+
+class _Odd:
+    def __repr__(self):
+        return "<odd>"
+
+
+ANYTHING = [None, "text", _Odd(), b"bytes", {"a": 1}, [[1], [2, 3]], math.nan, 1j, FOREIGN]
 INTEGERS = [-(2**63), -(2**31), -5, -1, 0, 1, 2, 7, LARGE, 2**32 - 1, 2**63, 10**30, 1.5, True]
 _NUMBERS = [math.nan, math.inf, -math.inf, 1e39, -1e39, 0.0, -1.0, 1e-40, 10**400]
 DIMS = [
