@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Carried, Graph, Node, Value, rewrite, walk
 from ..ops.process import Cast, RoundToBfloat16
-from ..registry import ElementTypeField, Field, ResultTypeField, ValueTypeField
+from ..registry import ElementTypeField, Field, ResultTypeField, TensorField, ValueTypeField
 from ..types import ElementType, ValueType
 
 _E = ElementType
@@ -52,6 +52,7 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
             field.name: _attribute(node.__dict__[field.name], precision)
             for field in _type_fields(node)
         }
+        changes.update(_widened(new, node, values))
         results = node.copy_to(new, values, **changes)  # type: ignore[call-arg]
         wanted = [device_type(result.element_type, precision) for result in node.outputs]
         return [_as_type(new, result, kind) for result, kind in zip(results, wanted)]
@@ -68,6 +69,20 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
     )
 
 
+def _widened(new: Graph, node: Any, values: Carried) -> Dict[str, Value]:
+    """Operands in FLOAT32 again, where the op takes no FLOAT16."""
+    changes = {}
+    for field in node.fields:
+        if not isinstance(field, TensorField) or _E.FLOAT16 in field.types:
+            continue
+        given = node.__dict__[field.attribute]
+        if given is None or not given.element_type.is_float:
+            continue
+        if values[given].element_type is _E.FLOAT16:
+            changes[field.name] = _as_type(new, values[given], _E.FLOAT32)
+    return changes
+
+
 def _rounds(node: Cast) -> bool:
     """Whether a Cast to BFLOAT16 changes numbers: 8 bits hold those of the types left out."""
     exact = (_E.BFLOAT16, _E.BOOL, _E.INT8, _E.UINT8)
@@ -80,7 +95,7 @@ def _rounded(graph: Graph, value: Value, id: str) -> Value:
 
 
 def _as_type(graph: Graph, value: Value, kind: ElementType) -> Value:
-    """The result of an op, cast where the op has an element type of its own."""
+    """``value`` itself, or cast."""
     if value.element_type is kind:
         return value
     return Cast.add(graph, {"input": value, "target_type": kind}, f"{value.id}_{kind.name}")[0]

@@ -7,16 +7,30 @@ and a model that PopART would refuse is refused with ``popart_exception``.
 
 import importlib
 import os
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
-from . import folding
+from . import customop, folding
 from .checks import check
 from .exceptions import popart_exception
 from .mapping import map_array
 from .nodes import Info, Node
-from .operators import implemented_versions, lookup
+from .operands import check_attributes, check_numbers
+from .operators import OPSETS, implemented_versions, lookup
 from .prefixes import RESERVED
 from .shapes import infer
 
@@ -101,13 +115,15 @@ _NAMES = {dtype: name for name, dtype in _DEVICE_TYPES.items() if name not in ("
 class Op:
     """An op with its attributes as Python values; a graph attribute is a :class:`Graph`.
 
-    Inputs that are left out are None; so are outputs that nothing reads.
+    Inputs that are left out are None; so are outputs that nothing reads.  ``instance`` is what a
+    custom op runs.
     """
 
     __slots__ = (
         "attributes",
         "domain",
         "inputs",
+        "instance",
         "name",
         "outputs",
         "pipeline_stage",
@@ -132,6 +148,7 @@ class Op:
         self.attributes = attributes
         self.inputs = inputs
         self.outputs: List[Optional[Tensor]] = []
+        self.instance: Optional[customop.Instance] = None
         self.virtual_graph: Optional[int] = attributes.pop("__ipu_number", None)
         self.pipeline_stage: Optional[int] = attributes.pop("__pipeline_stage", None)
 
@@ -201,6 +218,34 @@ class Graph:
         return "\n".join(map(repr, self.ops))
 
 
+def all_ops(graph: Graph) -> Iterator[Op]:
+    """The ops of a graph and of the bodies in it."""
+    for op in graph.ops:
+        yield op
+        for body in op.bodies:
+            yield from all_ops(body)
+
+
+def outer_values(graph: Graph) -> Iterator[Tensor]:
+    """The tensors of graphs around it that a body reads."""
+    for op in graph.ops:
+        for tensor in reads(op):
+            if graph.tensors.get(tensor.id) is not tensor:
+                yield tensor
+    for tensor in graph.outputs:
+        if graph.tensors.get(tensor.id) is not tensor:
+            yield tensor
+
+
+def reads(op: Op) -> Iterator[Tensor]:
+    """The tensors that an op, or a body of it, reads; some more than once."""
+    for tensor in op.inputs:
+        if tensor is not None:
+            yield tensor
+    for body in op.bodies:
+        yield from outer_values(body)
+
+
 class Limits(NamedTuple):
     """What the session options and the device allow."""
 
@@ -216,6 +261,18 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
+
+
+_MISFITS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+"""What Python raises where the parts of a node do not fit together."""
 
 
 # Reading models.
@@ -378,8 +435,8 @@ class _Builder:
     def _add(self, graph: Graph, tensor: Tensor) -> None:
         if tensor.id.startswith(_RESERVED):
             raise popart_exception(
-                f"The name of tensor {tensor.id} clashes with reserved prefix "
-                f"{tensor.id.split('___')[0]}___: rename it"
+                "Names of tensors must not clash with reserved prefix "
+                f"{tensor.id.split('___')[0]}___: rename {tensor.id}"
             )
         if tensor.id in graph.tensors:
             raise popart_exception(f"Invalid ONNX Model : repeated name {tensor.id!r}")
@@ -388,16 +445,66 @@ class _Builder:
     def _op(self, graph: Graph, node: Any) -> None:
         domain = "" if node.domain == "ai.onnx" else node.domain
         inputs = [self._tensor(graph, node, name) for name in node.input]
+        if domain and domain not in OPSETS:
+            self._custom_op(graph, domain, node, inputs)
+            return
         version = self._version(domain, node)
-        attributes = self._attributes(graph, node, inputs)
-        op = Op(domain, node.op_type, version, node.name, attributes, inputs)
-        infos = _body_infos(op) if op.bodies else self._infer(op, list(node.output))
-        check(op, self._limits.strided_slices)
-        value = folding.fold(op) if self._foldable(op) else None
+        shown = f"{domain or 'ai.onnx'}.{node.op_type}:{version} {node.name}".rstrip()
+        try:
+            operator = lookup(domain, node.op_type, self._opsets.get(domain, 1))
+            assert operator is not None, "it has a version"
+            check_numbers(operator, node)
+            attributes = self._attributes(graph, node, inputs)
+            check_attributes(operator, attributes, shown)
+            op = Op(domain, node.op_type, version, node.name, attributes, inputs)
+            infos = _body_infos(op) if op.bodies else self._infer(op, list(node.output))
+            check(op, len(node.output), self._limits.strided_slices)
+            value = folding.fold(op) if self._foldable(op) else None
+        except _MISFITS as error:
+            given = ", ".join(repr(tensor) if tensor else "none" for tensor in inputs)
+            raise popart_exception(
+                f"{shown}: its inputs ({given}) and attributes do not fit together "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        if len(infos) < len(node.output) or (op.bodies and len(infos) != len(node.output)):
+            raise popart_exception(
+                f"{shown} has {len(infos)} outputs, the model asks for {len(node.output)}"
+            )
         for name, info in zip(node.output, infos):
             op.outputs.append(self._output(graph, op, name, info, value) if name else None)
         if value is None:
             graph.ops.append(op)
+
+    def _custom_op(
+        self, graph: Graph, domain: str, node: Any, inputs: List[Optional[Tensor]]
+    ) -> None:
+        """An op of a library: its instance says what its outputs are."""
+        opset = self._opsets.get(domain, 1)
+        found = customop.find(domain, node.op_type, opset)
+        if found is None:
+            raise popart_exception(
+                f"No class for {domain}.{node.op_type}:{opset}: load the library of this custom op "
+                "first"
+            )
+        version, create = found
+        op = Op(
+            domain,
+            node.op_type,
+            version,
+            node.name,
+            self._attributes(graph, node, inputs),
+            inputs,
+        )
+        op.instance = _instance(op, create)
+        if len(op.instance.outputs) != len(node.output):
+            raise popart_exception(
+                f"{op.label} has {len(op.instance.outputs)} outputs, the model asks for "
+                f"{len(node.output)}"
+            )
+        for name, (dtype, shape) in zip(node.output, op.instance.outputs):
+            info = Info(_device_type_name(op, np.dtype(dtype)), tuple(map(int, shape)))
+            op.outputs.append(self._output(graph, op, name, info, None) if name else None)
+        graph.ops.append(op)
 
     def _infer(self, op: Op, outputs: List[str]) -> List[Info]:
         names = [tensor.id if tensor else "" for tensor in op.inputs]
@@ -483,6 +590,11 @@ class _Builder:
         """A body; its inputs have the types and shapes of the op's own inputs."""
         body = Graph(proto.name, parent=graph)
         formals = _formal_inputs(node, proto, inputs)
+        if len(formals) != len(proto.input):
+            raise popart_exception(
+                f"Op {node.name or node.op_type} passes {len(formals)} inputs to subgraph "
+                f"{proto.name!r}, which takes {len(proto.input)}"
+            )
         for value, formal in zip(proto.input, formals):
             dtype, shape = formal
             tensor = Tensor(value.name, dtype, shape)
@@ -512,6 +624,33 @@ def _device_name(op: Op, info: Info, tensor: str) -> str:
     raise popart_exception(f"The data type of {tensor}, an output of {op.label}, is not known")
 
 
+def _instance(op: Op, create: customop.Create) -> customop.Instance:
+    """The custom op's own object. Raises popart_exception for what it refuses."""
+    infos = [None if t is None else customop.Info(t.dtype, t.shape) for t in op.inputs]
+    attributes = {name: value for name, value in op.attributes.items() if not name.startswith("__")}
+    for name, value in attributes.items():
+        if isinstance(value, (Graph, np.ndarray)):
+            raise popart_exception(
+                f"{op.label}: attribute {name} is a {type(value).__name__}; accepted are str, "
+                "int, float and lists of int or float"
+            )
+    try:
+        return create(infos, attributes)
+    except popart_exception:
+        raise
+    except Exception as error:
+        raise popart_exception(f"{op.label}: {error}") from error
+
+
+def _device_type_name(op: Op, dtype: np.dtype) -> str:
+    if dtype not in _NAMES:
+        raise popart_exception(
+            f"The data type {dtype} of an output of {op.label} is not supported in Poplar; "
+            f"supported are {', '.join(map(str, _NAMES))}"
+        )
+    return _NAMES[dtype]
+
+
 def _formal_inputs(
     node: Any, proto: Any, inputs: List[Optional[Tensor]]
 ) -> List[Tuple[np.dtype, Tuple[int, ...]]]:
@@ -524,12 +663,28 @@ def _formal_inputs(
         return fixed + [(t.dtype, t.shape) for t in inputs[2:] if t is not None]
     if node.op_type == "Scan":
         return _scan_inputs(node, inputs)
-    if len(inputs) != len(proto.input):
-        raise popart_exception(
-            f"Op {node.name or node.op_type} passes {len(inputs)} inputs to subgraph "
-            f"{proto.name!r}, which takes {len(proto.input)}"
-        )
+    if node.op_type == "PackedDataBlock":
+        return _packed_inputs(node, inputs)
+    for argument, value in zip(inputs, proto.input):
+        if argument is not None:
+            _check_argument(node, argument, value)
     return [(t.dtype, t.shape) for t in inputs if t is not None]
+
+
+def _check_argument(node: Any, argument: Tensor, value: Any) -> None:
+    """Refuse an argument of a Call of another type or shape than its callee declares."""
+    import onnx
+
+    kind = value.type.tensor_type
+    if not kind.elem_type or not kind.HasField("shape"):
+        return
+    dtype = _device_type(onnx.TensorProto.DataType.Name(kind.elem_type), value.name)
+    shape = tuple(dim.dim_value for dim in kind.shape.dim)
+    if (dtype, shape) != (argument.dtype, argument.shape):
+        raise popart_exception(
+            f"The argument {argument} of {node.name or node.op_type} does not match callee input "
+            f"tensor {value.name}, of type {_NAMES[dtype]} and shape {list(shape)}"
+        )
 
 
 def _scan_inputs(
@@ -552,6 +707,34 @@ def _scan_inputs(
     return formals
 
 
+def _packed_inputs(
+    node: Any, inputs: List[Optional[Tensor]]
+) -> List[Tuple[np.dtype, Tuple[int, ...]]]:
+    """Inputs of the callback: a batch of sequences of each of the packed tensors."""
+    values = {attribute.name: attribute for attribute in node.attribute}
+    longest = list(values["maxSequenceLengths"].ints)
+    batch = values["callbackBatchSize"].i
+    shown = f"Op {node.name or node.op_type}"
+    if len(inputs) != 3 * len(longest) + 2 or None in inputs:
+        raise popart_exception(
+            f"{shown} has {len(inputs)} inputs and {len(longest)} maxSequenceLengths: accepted are "
+            "data, offsets and lengths for each of these, then offsets and lengths of the result"
+        )
+    tensors = [tensor for tensor in inputs if tensor is not None]
+    tables = [t for index, t in enumerate(tensors) if index % 3 or index == 3 * len(longest)]
+    shapes = {table.shape for table in tables}
+    count = tables[0].size
+    if shapes != {(count,)} or batch < 1 or count % batch:
+        raise popart_exception(
+            f"{shown} has offsets and lengths of shapes {sorted(shapes)}: accepted are vectors of "
+            f"one length, a multiple of callbackBatchSize {batch}"
+        )
+    return [
+        (data.dtype, (batch, length, *data.shape[1:]))
+        for data, length in zip(tensors[::3], longest)
+    ]
+
+
 def _body_infos(op: Op) -> List[Info]:
     """Infos of an op's outputs from those of its bodies' outputs."""
     body = op.bodies[0]
@@ -561,13 +744,30 @@ def _body_infos(op: Op) -> List[Info]:
     if op.type == "Loop":
         carried = len(op.inputs) - 2
         trips = trip_count(op)
+        _check_carried(op, op.inputs[2:], body.outputs[1 : 1 + carried])
         return infos[1 : 1 + carried] + [
             Info(tensor.info.dtype, (trips, *tensor.shape))
             for tensor in body.outputs[1 + carried :]
         ]
     if op.type == "Scan":
         return _scan_infos(op, infos)
+    if op.type == "PackedDataBlock":
+        rows = op.attributes["resultSize"]
+        return [Info(info.dtype, (rows, *(info.shape or ())[2:])) for info in infos[:1]]
     return infos
+
+
+def _check_carried(op: Op, given: Sequence[Optional[Tensor]], values: List[Tensor]) -> None:
+    """Refuse a Loop or Scan of which a carried value changes its type or shape."""
+    if len(values) != len(given):
+        raise popart_exception(f"{op.label} carries {len(given)} values, its body {len(values)}")
+    for index, (before, after) in enumerate(zip(given, values)):
+        assert before is not None
+        if before.info != after.info:
+            raise popart_exception(
+                f"Carried value {index} of {op.label} enters the body as {before} and leaves it as "
+                f"{after}: type and shape must stay the same"
+            )
 
 
 def _branch_infos(op: Op) -> List[Info]:
@@ -604,6 +804,7 @@ def _scan_infos(op: Op, infos: List[Info]) -> List[Info]:
     scanned = op.attributes["num_scan_inputs"]
     states = len(op.inputs) - scanned
     length = scan_length(op)
+    _check_carried(op, op.inputs[:states], op.bodies[0].outputs[:states])
     axes = op.attributes.get("scan_output_axes") or [0] * (len(infos) - states)
     results = infos[:states]
     for tensor, axis in zip(op.bodies[0].outputs[states:], axes):
@@ -639,7 +840,7 @@ def _prune(graph: Graph) -> None:
     kept = []
     for op in reversed(graph.ops):
         if not (
-            op.type in _SIDE_EFFECTS
+            (op.domain == "ai.graphcore" and op.type in _SIDE_EFFECTS)
             or any(tensor is not None and tensor.used for tensor in op.outputs)
             or _updates_statistics(op)
         ):
@@ -654,7 +855,8 @@ def _prune(graph: Graph) -> None:
 
 def _updates_statistics(op: Op) -> bool:
     return (
-        op.type == "BatchNormalization"
+        op.instance is None
+        and op.type == "BatchNormalization"
         and len(op.outputs) == 5
         and all(op.operand(index).variable for index in (3, 4))
     )

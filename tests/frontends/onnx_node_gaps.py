@@ -25,21 +25,16 @@ _TYPES = {
 
 _NONE = "no ODLA op, and no converter composes it"
 _RANDOM = "random numbers: there is nothing to compare with"
-_SIZE = "the size of the result depends on the data"
 _TRAINING = "a training op; only inference is converted"
 
 _OPERATORS = {
     "Bernoulli": _RANDOM,
-    "BitwiseAnd": _NONE,
-    "BitwiseOr": _NONE,
-    "BitwiseXor": _NONE,
     "DeformConv": _NONE,
     "FlexAttention": _NONE,
     "ImageDecoder": _NONE,
     "OptionalGetElement": "optionals",
     "OptionalHasElement": "optionals",
     "RandomUniformLike": _RANDOM,
-    "Unique": _SIZE,
 }
 _DOMAINS = {
     "ai.onnx.ml": "classical machine learning",
@@ -52,6 +47,7 @@ _NAMES = {
         "a mask of -inf saturates when it is cast to float16"
     ),
     "test_batchnorm_.*_training_mode": _TRAINING,
+    "test_unique_(not_sorted.*|sorted_with_.*)": "only sorted, and of all elements",
     "test_resize_downsample_scales_(linear|cubic)_align_corners": (
         "onnxruntime, whose results count here, aligns corners by the rounded size"
     ),
