@@ -125,7 +125,7 @@ class Computation:
                 f"precision is {precision!r}; accepted: {', '.join(sorted(PRECISIONS))}"
             )
         graph = self.graph
-        if shapes:
+        if shapes is not None and (not isinstance(shapes, Mapping) or shapes):
             graph = specialise(graph, shapes)
         if batch is not None:
             graph = with_batch(graph, batch)

@@ -186,7 +186,7 @@ class Graph:
 
     def add_argument(self, id: str, type: ValueType) -> Value:
         """A new graph input, bound by ``id``, which no other value may have."""
-        if id in self._ids:
+        if isinstance(id, str) and id in self._ids:
             raise InvalidParameter(f"argument '{id}': a value of that name exists; choose another")
         return self.add_variable(id, type)
 
@@ -200,7 +200,8 @@ class Graph:
         """A constant that refers to ``data`` (not copied; do not write to it afterwards)."""
         data = _native(data)
         kind = ValueType(element_type(data.dtype), check_shape(data.shape, f"constant '{id}'"))
-        return Value(self, self.unique_id(id or "constant"), kind, data=data)
+        name = "constant" if id is None or (isinstance(id, str) and not id) else id
+        return Value(self, self.unique_id(name), kind, data=data)
 
     def add_node(self, node: Node, types: Sequence[ValueType]) -> Tuple[Value, ...]:
         """Append ``node`` with results of ``types``; their ids derive from the node's."""

@@ -188,12 +188,13 @@ class loop(_Context):
 
     def next(self, variable: Value, value: Value, output: Any = LoopOutputMode.LAST_VALUE) -> None:
         """What ``variable`` is in the next iteration, and which of its values to stack."""
+        if not isinstance(variable, Value) or variable not in self._node.variables:
+            given = repr(variable.id if isinstance(variable, Value) else variable)
+            raise self._node.error(
+                f"{given} is no variable of this loop; accepted: what loop.variable gave"
+            )
         if variable in self._next:
             raise self._node.error(f"'{variable.id}' has a next value already; accepted: one")
-        if variable not in self._node.variables:
-            raise self._node.error(
-                f"'{variable.id}' is no variable of this loop; accepted: what loop.variable gave"
-            )
         self._next[variable] = (value, output)
 
     def proceed(self, condition: Value) -> None:

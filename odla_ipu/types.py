@@ -339,11 +339,12 @@ def check_shape(shape: Sequence[Dim], what: str) -> Shape:
             )
         if dim == "":
             raise InvalidParameter(f"{what}: a dimension name is empty; use -1 for an unknown one")
-    sizes = [dim for dim in dims if known(dim)]
-    if len(sizes) == len(dims) and product(sizes) > MAX_ELEMENTS:  # type: ignore[arg-type]
+    # Sizes beside a zero or an open one count too: numpy and Poplar multiply them.
+    count = product([dim for dim in dims if isinstance(dim, int) and dim > 0])
+    if count > MAX_ELEMENTS:
         raise InvalidParameter(
-            f"{what}: {format_shape(dims)} has {product(sizes)} elements; "  # type: ignore[arg-type]
-            f"a tensor holds at most {MAX_ELEMENTS}"
+            f"{what}: {format_shape(dims)} has {count} elements; a tensor holds at most "
+            f"{MAX_ELEMENTS}"
         )
     return dims
 

@@ -12,10 +12,16 @@ LARGE = 2**31 - 1
 _FOREIGN = odla.Computation("another")
 FOREIGN = _FOREIGN.argument("foreign", (2, 3))
 
-_ANYTHING = [None, "text", object(), b"bytes", {"a": 1}, [[1], [2, 3]], math.nan, 1j, FOREIGN]
-_INTEGERS = [-(2**63), -(2**31), -5, -1, 0, 1, 2, 7, LARGE, 2**32 - 1, 2**63, 10**30, 1.5, True]
+
+class _Odd:
+    def __repr__(self):
+        return "<odd>"
+
+
+ANYTHING = [None, "text", _Odd(), b"bytes", {"a": 1}, [[1], [2, 3]], math.nan, 1j, FOREIGN]
+INTEGERS = [-(2**63), -(2**31), -5, -1, 0, 1, 2, 7, LARGE, 2**32 - 1, 2**63, 10**30, 1.5, True]
 _NUMBERS = [math.nan, math.inf, -math.inf, 1e39, -1e39, 0.0, -1.0, 1e-40, 10**400]
-_DIMS = [
+DIMS = [
     (),
     (-1,),
     (-2, 3),
@@ -36,16 +42,16 @@ _DIMS = [
 
 def arguments_for(field, given):
     """Values for a parameter that is ``given`` in the sample."""
-    yield from _ANYTHING
+    yield from ANYTHING
     if isinstance(field, registry.TensorField):
         yield from _operands(given)
     elif isinstance(field, registry.TensorsField):
         yield from _several(given)
     elif isinstance(field, registry.IntegerField):
-        yield from _INTEGERS
+        yield from INTEGERS
     elif isinstance(field, registry.FloatField):
         yield from _NUMBERS
-        yield from _INTEGERS
+        yield from INTEGERS
     elif isinstance(field, registry.BoolField):
         yield from [True, False, 2, -1, 0.5, "yes", np.bool_(True)]
     elif isinstance(field, registry.TextField):
@@ -56,13 +62,13 @@ def arguments_for(field, given):
         yield from _lists(given)
     elif isinstance(field, registry.ShapeField):
         yield from _lists(given)
-        yield from _DIMS
+        yield from DIMS
     elif isinstance(field, registry.ElementTypeField):
         yield from [*ElementType, -1, 99, "bogus", "float128", np.complex64, object]
     else:
         for kind in ElementType:
             yield ValueType(kind, (2, 2))
-        yield from [("float32", dims) for dims in _DIMS]
+        yield from [("float32", dims) for dims in DIMS]
         yield from [("bogus", (2,)), (None, (2,)), ("float32",), ("float32", (2,), 1), "float32"]
 
 

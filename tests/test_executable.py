@@ -368,3 +368,25 @@ def test_fp16_keeps_the_types_of_the_door(device):
     assert got.dtype == np.float32
     # 100 * 1000 and the input 1e9 saturate at 65504.
     np.testing.assert_allclose(got, [1, 65.5, 65.5], rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "kind, number", [("int64", 2**31), ("int64", -(2**31) - 1), ("uint64", 2**32)]
+)
+def test_integers_beyond_the_devices_are_refused(kind, number, device):
+    with odla.Computation() as c:
+        x = odla.argument("x", (2,), kind)
+        odla.output(odla.add(x, x), "y")
+        odla.output(x, "same")
+    with pytest.raises(InvalidParameter, match=f"input 'x' holds {number}"):
+        c.run(x=np.array([1, number], kind), device=device)
+    with odla.Computation() as c:
+        odla.output(odla.add(odla.argument("x", (2,), kind), np.array([1, number], kind)), "y")
+    with pytest.raises(InvalidParameter, match=f"holds {number}; the device computes"):
+        c.compile(device)
+
+
+def test_integers_that_pass_by_the_device_keep_64_bits(device):
+    with odla.Computation() as c:
+        odla.output(odla.argument("x", (1,), "int64"), "y")
+    assert c.run(x=np.array([2**40]), device=device)["y"] == 2**40

@@ -228,7 +228,7 @@ def _checked_name(name: Optional[str]) -> str:
     if name is None:
         name = os.environ.get("ODLA_IPU_DEVICE") or "auto"
         source = "ODLA_IPU_DEVICE"
-    if name not in _NAMES:
+    if not isinstance(name, str) or name not in _NAMES:
         raise InvalidParameter(f"{source} is {name!r}; accepted: {', '.join(_NAMES)}")
     return name
 

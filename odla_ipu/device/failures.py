@@ -80,8 +80,11 @@ def _poplar(error: BaseException, message: str) -> OdlaError:
 def _run_time(error: BaseException, message: str) -> OdlaError:
     if "Failed to attach to device" in message:
         return _refusal(error, message)
-    if "out of data bounds" in message:  # the simulator looks; an IPU reads what is there
+    # The simulator looks at the numbers; an IPU goes on with whatever comes of them.
+    if "out of data bounds" in message:
         return InvalidParameter(f"{message}. An index is out of range")
+    if "Integer division by zero" in message or "Integer modulo by zero" in message:
+        return InvalidParameter(f"{message}. A divisor is 0")
     return InternalError(f"{message} ({type(error).__name__})")
 
 
