@@ -8,13 +8,25 @@ compiled.  Programs are kept for the values seen last, so that a repeated shape 
 
 import collections
 import threading
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import numpy as np
 
 from .errors import InvalidParameter
 from .graph import Carried, Graph, Output, Value, rewrite
-from .types import ValueType
+from .types import ValueType, format_shape, product
 
 CACHED_PROGRAMS = 64
 """So many sub-graphs and rests are kept, the ones used last."""
@@ -23,6 +35,13 @@ CACHED_PROGRAMS = 64
 def is_dynamic(graph: Graph) -> bool:
     """Whether some op that an output needs takes its shape from a value computed at run time."""
     return any(node.shaped_by() for node in graph.used_nodes())
+
+
+class Named(NamedTuple):
+    """An input or output in order."""
+
+    name: str
+    type: ValueType
 
 
 class DynamicExecutable:
@@ -38,6 +57,8 @@ class DynamicExecutable:
         self.device = open_device(device).kind
         self.precision = precision
         self._graph = graph
+        self.feeds = [Named(argument.id, argument.type) for argument in graph.arguments]
+        self.fetches = [Named(output.name, output.value.type) for output in graph.outputs]
         self._programs: collections.OrderedDict[Any, _Program] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._closed = False
@@ -59,14 +80,47 @@ class DynamicExecutable:
         from .executable import merged_inputs
 
         given = merged_inputs(inputs, named)
+        program = self._last(lambda executable: executable.run(given).values())
+        return program.executable.run(given)
+
+    def run_into(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Dict[int, Tuple[int, ...]]:
+        """As ``Executable.run_into``; returns the shape of each output by its place.
+
+        Outputs have the declared element type and room for what the run gives, which they hold from
+        their first element on.  Raises InvalidParameter, naming the size, where one has not.
+        """
+
+        def shaping(executable: Any) -> List[np.ndarray]:
+            results = [np.empty(fetch.dims, fetch.dtype) for fetch in executable.fetches]
+            executable.run_into(inputs, results)
+            return results
+
+        if len(outputs) != len(self.fetches):
+            raise InvalidParameter(
+                f"'{self._graph.name}': {len(outputs)} outputs; accepted: {len(self.fetches)}"
+            )
+        executable = self._last(shaping).executable
+        targets = [_room(*pair) for pair in zip(executable.fetches, outputs)]
+        executable.run_into(inputs, targets)
+        return {place: fetch.dims for place, fetch in enumerate(executable.fetches)}
+
+    def bind(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> "DynamicBinding":
+        """Arrays for many runs; their shapes are looked at in each."""
+        return DynamicBinding(self, inputs, outputs)
+
+    def _last(self, run: Callable[[Any], Iterable[np.ndarray]]) -> "_Program":
+        """The program of the last round, after ``run`` has run the rounds before."""
         key: Tuple[Any, ...] = ()
         graph = self._graph
         while True:
             program = self._program(key, graph)
-            results = program.executable.run(given)
             if not program.shaping:
-                return results
-            arrays = [results[name] for name in program.shaping]
+                return program
+            arrays = list(run(program.executable))
             key = (*key, *((array.shape, array.tobytes()) for array in arrays))
             graph = program.rest(arrays)
 
@@ -104,6 +158,36 @@ class DynamicExecutable:
 
     def __exit__(self, *exception: Any) -> None:
         self.close()
+
+
+class DynamicBinding:
+    """The arrays of a DynamicExecutable's runs."""
+
+    def __init__(
+        self,
+        executable: DynamicExecutable,
+        inputs: Sequence[np.ndarray],
+        outputs: Sequence[Optional[np.ndarray]],
+    ):
+        self._bound = executable, inputs, outputs
+
+    def run(self) -> Dict[int, Tuple[int, ...]]:
+        """Run once; returns the shape of each output by its place."""
+        executable, inputs, outputs = self._bound
+        return executable.run_into(inputs, outputs)
+
+
+def _room(fetch: Any, target: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """The beginning of ``target`` in the shape of a result."""
+    if target is None or target.shape == fetch.dims:
+        return target
+    size = product(fetch.dims)
+    if not target.flags.c_contiguous or target.size < size:
+        raise InvalidParameter(
+            f"output '{fetch.name}' is {target.dtype}{list(target.shape)}; this run gives "
+            f"{format_shape(fetch.dims)}: accepted: a C-contiguous array of {size} elements or more"
+        )
+    return target.reshape(-1)[:size].reshape(fetch.dims)
 
 
 class _Program:

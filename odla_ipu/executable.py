@@ -8,11 +8,12 @@ import os
 import shutil
 import tempfile
 import weakref
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
 from . import container
+from .binding import Binding, Runner
 from .container import FileContent
 from .device import Device, open_device, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
@@ -22,7 +23,7 @@ from .memory import release_pages
 from .passes import device_type, prepare
 from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
-from .types import ElementType, ValueType, element_type
+from .types import ElementType, ValueType, element_type, product
 from .version import VERSION
 
 EXTERNAL_WEIGHTS = 1 << 20
@@ -30,6 +31,9 @@ EXTERNAL_WEIGHTS = 1 << 20
 
 LARGE_WEIGHT = 1 << 16
 """Weights of fewer bytes stay in the model: each on pages of its own they would be slow to read."""
+
+SMALL = 1 << 14
+"""Where no input and output has more bytes than this, copying all costs less than binding them."""
 
 
 class Port(NamedTuple):
@@ -137,36 +141,39 @@ def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
 class Executable:
     """A computation compiled for one device.
 
-    ``arguments`` and ``outputs`` give names and types.  Safe to use from many threads: runs on one
-    device take turns.  The device stays attached until ``close`` or the end of the object's life.
+    ``arguments`` and ``outputs`` give names and types, ``feeds`` and ``fetches`` the same in
+    order.  Safe to use from many threads: runs on one device take turns.  The device stays attached
+    until ``close`` or the end of the object's life.
     """
 
     def __init__(self, program: Program, device: Device, folder: str, popef: str = ""):
         self.device = device.kind
         self.precision = program.precision
+        self.runner = Runner(program.name, device.popart, device.lock)
         self._program = program
         self._device = device
-        self._lock = device.lock
-        self._session: Any = None
         self._file = ""
         self._stamp: Optional[container.Stamp] = None
-        self._feeds = [_Feed(port) for port in program.arguments]
-        self._names = frozenset(feed.name for feed in self._feeds)
-        self._fetches = _fetches(program.outputs)
-        if self._fetches:
+        self.feeds = [Feed(port) for port in program.arguments]
+        self.fetches = [Fetch(port) for port in program.outputs]
+        self._names = frozenset(feed.name for feed in self.feeds)
+        self._places = {feed.name: place for place, feed in enumerate(self.feeds)}
+        self._computes = any(fetch.tensor for fetch in self.fetches)
+        if self._computes:
             device.acquire()
         # Not a method: a reference to self would keep it alive for ever.
-        self._finalizer = weakref.finalize(self, _release, device, bool(self._fetches), folder)
-        if self._fetches:
-            with self._lock, _translated(device, f"compiling '{program.name}'"):
-                self._session = self._load(popef)
+        self._finalizer = weakref.finalize(self, _release, device, self._computes, folder)
+        if self._computes:
+            with device.lock, _translated(device, f"compiling '{program.name}'"):
+                self.runner.session = self._load(popef)
+        self._staged = _Staged(self) if _is_small([*self.feeds, *self.fetches]) else None
 
     def _load(self, popef: str) -> Any:
         popart = self._device.popart
-        anchors = {fetch.tensor: popart.AnchorReturnType("All") for fetch in self._fetches}
+        tensors = dict.fromkeys(fetch.tensor for fetch in self.fetches if fetch.tensor)
         session = popart.InferenceSession(
             fnModel=self._program.model,
-            dataFlow=popart.DataFlow(1, anchors),
+            dataFlow=popart.DataFlow(1, {one: popart.AnchorReturnType("All") for one in tensors}),
             deviceInfo=self._device.info,
             userOptions=popart.SessionOptions(),
         )
@@ -197,43 +204,73 @@ class Executable:
         given = merged_inputs(inputs, named)
         if given.keys() != self._names:
             self._check_names(given)
-        feeds = {}
-        for feed in self._feeds:
-            array = feed.accept(given[feed.name])
-            if feed.tensor:
-                feeds[feed.tensor] = array
-        results = {
-            fetch.tensor: np.empty(fetch.dims, fetch.device_dtype) for fetch in self._fetches
-        }
-        if self._fetches:
-            self._run(feeds, results)
-        return {port.name: self._result(port, given, results) for port in self._program.outputs}
+        arrays = [feed.accept(given[feed.name]) for feed in self.feeds]
+        results = [np.empty(fetch.dims, fetch.dtype) for fetch in self.fetches]
+        self._run(arrays, results)
+        return {fetch.name: array for fetch, array in zip(self.fetches, results)}
 
-    def _run(self, feeds: Dict[str, np.ndarray], results: Dict[str, np.ndarray]) -> None:
-        step = self._device.popart.PyStepIO(feeds, results)
-        with self._lock:
-            session = self._session
-            if session is None:
-                raise self._closed()
-            try:
-                session.run(step)
-            except Exception as error:
-                raise translate(error, f"running '{self._program.name}'") from error
+    def run_into(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> None:
+        """Run once, reading and writing arrays of the caller, in the order of the declarations.
 
-    def _result(
-        self, port: Port, given: Mapping[str, Any], results: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
-        if port.tensor:
-            array = results[port.tensor]
-            dtype = port.type.element_type.dtype
-            return array if array.dtype == dtype else array.astype(dtype)
-        source = given[port.source] if port.source else self._program.constants[port.name]
-        return np.array(source, port.type.element_type.dtype)
+        They have the declared shapes and types, native and C-contiguous; None for an output that
+        is not wanted.  An output may be an input, but must not overlap one in part.  Raises
+        InvalidParameter for other arrays, and the device's errors.
+        """
+        self._check(inputs, outputs)
+        self._run(inputs, outputs)
+
+    def bind(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Binding:
+        """As ``run_into``, for many runs on the same arrays: ``bind(...).run()``."""
+        self._check(inputs, outputs)
+        binding = Binding(self, inputs, outputs)
+        binding.owner = self
+        return binding
+
+    def _run(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
+        if self._staged is not None:
+            with self.runner.lock:
+                self._staged.run(inputs, outputs)
+        else:
+            Binding(self, inputs, outputs).run()
+
+    def _check(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
+        if len(inputs) != len(self.feeds) or len(outputs) != len(self.fetches):
+            raise InvalidParameter(
+                f"'{self._program.name}': {len(inputs)} inputs and {len(outputs)} outputs; "
+                f"accepted: {len(self.feeds)} and {len(self.fetches)}"
+            )
+        for feed, array in zip(self.feeds, inputs):
+            if (
+                array.__class__ is not np.ndarray
+                or array.shape != feed.dims
+                or array.dtype != feed.dtype
+                or not array.flags.c_contiguous
+            ):
+                raise _unfit("input", feed, array)
+        for fetch, target in zip(self.fetches, outputs):
+            if target is not None and (
+                target.__class__ is not np.ndarray
+                or target.shape != fetch.dims
+                or target.dtype != fetch.dtype
+                or not target.flags.c_contiguous
+                or not target.flags.writeable
+            ):
+                raise _unfit("output", fetch, target)
+
+    def known(self, fetch: "Fetch", inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """An output that is not computed: the input that it equals, or a constant."""
+        if fetch.source:
+            return inputs[self._places[fetch.source]]
+        return self._program.constants[fetch.name]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         expected = ", ".join(f"{port.name}: {port.type}" for port in self._program.arguments)
         unknown = sorted(set(given) - self._names, key=str)
-        missing = [feed.name for feed in self._feeds if feed.name not in given]
+        missing = [feed.name for feed in self.feeds if feed.name not in given]
         problems = []
         if unknown:
             problems.append(f"unknown input {', '.join(map(repr, unknown))}")
@@ -245,12 +282,9 @@ class Executable:
 
     def close(self) -> None:
         """Free the session and give the device back; running afterwards is an error."""
-        with self._lock:
-            self._session = None
+        with self.runner.lock:
+            self.runner.session = None
         self._finalizer()
-
-    def _closed(self) -> InvalidParameter:
-        return InvalidParameter(f"'{self._program.name}' is closed; compile it again")
 
     def __enter__(self) -> "Executable":
         return self
@@ -269,7 +303,7 @@ class Executable:
         """
         path = os.fsdecode(path)
         if not self._finalizer.alive:
-            raise self._closed()
+            raise self.runner.closed()
         if self._stamp:
             container.copy(self._file, self._stamp, path)
             return
@@ -293,10 +327,10 @@ class Executable:
         for name, data in program.constants.items():
             sections[f"constant {name}"] = data.tobytes()
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
-            if self._session is not None and self._device.can_export:
+            if self.runner.session is not None and self._device.can_export:
                 exported = os.path.join(folder, "executable.popef")
-                with self._lock, _translated(self._device, f"exporting '{program.name}'"):
-                    self._session.compileAndExport(exported)
+                with self.runner.lock, _translated(self._device, f"exporting '{program.name}'"):
+                    self.runner.session.compileAndExport(exported)
                 sections["popef"] = FileContent(exported)
             container.write(path, header, sections)
 
@@ -345,7 +379,55 @@ def merged_inputs(
     return {**inputs, **named}
 
 
-class _Feed:
+class _Staged:
+    """A program's own small arrays, bound once; the caller's are copied to and from them."""
+
+    def __init__(self, executable: Executable):
+        self._inputs = [np.zeros(feed.dims, feed.dtype) for feed in executable.feeds]
+        self._outputs = [np.zeros(fetch.dims, fetch.dtype) for fetch in executable.fetches]
+        self._binding = Binding(executable, self._inputs, self._outputs)
+
+    def run(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
+        for mine, given in zip(self._inputs, inputs):
+            np.copyto(mine, given)
+        self._binding.run()
+        for mine, target in zip(self._outputs, outputs):
+            if target is not None:
+                np.copyto(target, mine)
+
+
+def _is_small(ports: "Sequence[Union[Feed, Fetch]]") -> bool:
+    return all(port.dtype.itemsize * product(port.dims) <= SMALL for port in ports)
+
+
+def _unfit(kind: str, port: "Union[Feed, Fetch]", given: Any) -> InvalidParameter:
+    found = f"of type {type(given).__name__}"
+    if isinstance(given, np.ndarray):
+        found = f"{given.dtype}{list(given.shape)}"
+        if not given.flags.c_contiguous:
+            found += ", not C-contiguous"
+        elif not given.flags.writeable:
+            found += ", read-only"
+    return InvalidParameter(
+        f"{kind} '{port.name}' is {found}; accepted: a C-contiguous array of {port.type}"
+    )
+
+
+class Fetch:
+    """One output at the door; without a ``tensor`` it is an argument or a constant."""
+
+    def __init__(self, port: Port):
+        self.name = port.name
+        self.type = port.type
+        self.tensor = port.tensor
+        self.source = port.source
+        self.dims = port.type.dims
+        self.dtype = port.type.element_type.dtype
+        self.device_dtype = port.device_type.dtype
+        self.converts = self.device_dtype != self.dtype
+
+
+class Feed:
     """One argument at the door: what arrives is checked and converted for the device."""
 
     def __init__(self, port: Port):
@@ -358,7 +440,7 @@ class _Feed:
         self.converts = bool(port.tensor) and port.device_type is not port.type.element_type
 
     def accept(self, given: Any) -> np.ndarray:
-        """``given`` itself when nothing has to change."""
+        """``given`` as an array of the declared type; itself when nothing has to change."""
         array = given
         if (
             type(array) is not np.ndarray
@@ -371,9 +453,11 @@ class _Feed:
                 f"input '{self.name}' has the shape {list(array.shape)}; "
                 f"accepted: {list(self.dims)}"
             )
-        if self.converts:
-            return convert(array, self.device_type, f"input '{self.name}'")
         return array
+
+    def converted(self, array: np.ndarray) -> np.ndarray:
+        """``array`` in the device's type; raises InvalidParameter for integers out of range."""
+        return convert(array, self.device_type, f"input '{self.name}'")
 
     def _as_array(self, given: Any) -> np.ndarray:
         if not isinstance(given, (np.ndarray, np.generic)):
@@ -400,21 +484,6 @@ class _Feed:
 
 _NUMBERS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
 """Kinds of numpy types whose plain numbers become those of a kind, if they fit."""
-
-
-class _Fetch(NamedTuple):
-    tensor: str
-    dims: Tuple[int, ...]
-    device_dtype: np.dtype
-
-
-def _fetches(outputs: List[Port]) -> List[_Fetch]:
-    found = {
-        port.tensor: _Fetch(port.tensor, port.type.dims, port.device_type.dtype)
-        for port in outputs
-        if port.tensor
-    }
-    return list(found.values())
 
 
 class _translated:

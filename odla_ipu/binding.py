@@ -1,0 +1,97 @@
+"""Arrays bound to an executable: what a run moves is settled once, when they are bound."""
+
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .device import translate
+from .errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from .executable import Executable, Feed
+
+
+class Runner:
+    """What runs steps of one program: its session, under the lock of the device."""
+
+    __slots__ = ("lock", "name", "popart", "session")
+
+    def __init__(self, name: str, popart: Any, lock: Any):
+        self.name = name
+        self.popart = popart
+        self.lock = lock
+        self.session: Any = None
+
+    def step(self, read: Dict[str, np.ndarray], written: Dict[str, np.ndarray]) -> Any:
+        """PopART's step IO of arrays by tensor id."""
+        return self.popart.PyStepIO(read, written)
+
+    def run(self, step: Any) -> None:
+        with self.lock:
+            session = self.session
+            try:
+                session.run(step)
+            except Exception as error:
+                if session is None:
+                    raise self.closed() from None
+                raise translate(error, f"running '{self.name}'") from error
+
+    def closed(self) -> InvalidParameter:
+        return InvalidParameter(f"'{self.name}' is closed; compile it again")
+
+
+class Binding:
+    """The arrays that an executable reads and writes at every run; ``Executable.bind`` makes it.
+
+    Arrays of the device's type are read and written in place, others converted at each run.  Not
+    for several threads at once.
+    """
+
+    __slots__ = ("_after", "_before", "_runner", "_step", "owner")
+
+    def __init__(
+        self,
+        executable: "Executable",
+        inputs: Sequence[np.ndarray],
+        outputs: Sequence[Optional[np.ndarray]],
+    ):
+        self._runner = executable.runner
+        self.owner: Optional[Executable] = None
+        """What must live as long as this."""
+        self._before: List[Tuple[Feed, np.ndarray, np.ndarray]] = []
+        """Conversions: from the second to the third."""
+        self._after: List[Tuple[np.ndarray, np.ndarray]] = []
+        """Copies: to the first, from the second."""
+        read: Dict[str, np.ndarray] = {}
+        written: Dict[str, np.ndarray] = {}
+        for feed, array in zip(executable.feeds, inputs):
+            if feed.converts:
+                staged = np.empty(feed.dims, feed.device_type.dtype)
+                self._before.append((feed, array, staged))
+                read[feed.tensor] = staged
+            elif feed.tensor:
+                read[feed.tensor] = array
+        for fetch, target in zip(executable.fetches, outputs):
+            if not fetch.tensor:
+                if target is not None:
+                    self._after.append((target, executable.known(fetch, inputs)))
+                continue
+            staged = written.get(fetch.tensor)  # type: ignore[assignment]
+            if staged is None:
+                in_place = target is not None and not fetch.converts
+                staged = target if in_place else np.empty(fetch.dims, fetch.device_dtype)  # type: ignore[assignment]
+                written[fetch.tensor] = staged
+            if target is not None and target is not staged:
+                self._after.append((target, staged))
+        self._step: Any = executable.runner.step(read, written) if written else None
+
+    def run(self) -> None:
+        """Run once.  Raises InvalidParameter when the executable is closed, and as ``run`` does."""
+        for feed, array, staged in self._before:
+            np.copyto(staged, feed.converted(array))
+        if self._step is not None:
+            self._runner.run(self._step)
+        if self._after:
+            with np.errstate(all="ignore"):
+                for target, source in self._after:
+                    np.copyto(target, source, casting="unsafe")
