@@ -8,9 +8,9 @@ import os
 from typing import Any, List, Mapping, Optional, Sequence, Union
 
 from . import errors
-from .computation import Computation, argument, constant, current_graph, output
+from .computation import Computation, argument, constant, current_graph, output, variable
 from .errors import OdlaError, Status
-from .graph import Graph, Value
+from .graph import Graph, Value, Variable
 from .types import (
     ElementType,
     InterpolationMode,
@@ -42,12 +42,14 @@ __all__ = [
     "Status",
     "Value",
     "ValueType",
+    "Variable",
     "__version__",
     "argument",
     "constant",
     "errors",
     "load",
     "output",
+    "variable",
 ]
 
 

@@ -64,7 +64,9 @@ class Binding:
         """Copies: to the first, from the second."""
         read: Dict[str, np.ndarray] = {}
         written: Dict[str, np.ndarray] = {}
-        for feed, array in zip(executable.feeds, inputs):
+        variables = executable.variables
+        fed = [(feed, variables[feed.name]) for feed in executable.variable_feeds]
+        for feed, array in [*zip(executable.feeds, inputs), *fed]:
             if feed.converts:
                 staged = np.empty(feed.dims, feed.device_type.dtype)
                 self._before.append((feed, array, staged))

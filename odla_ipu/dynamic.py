@@ -229,7 +229,8 @@ def _ready(graph: Graph) -> List[Value]:
 def _part(graph: Graph, outputs: List[Output]) -> Graph:
     """The same arguments, and the nodes that ``outputs`` need."""
     part = Graph(graph.name)
-    part.arguments, part.nodes, part.outputs = graph.arguments, graph.nodes, outputs
+    part.arguments, part.variables = graph.arguments, graph.variables
+    part.nodes, part.outputs = graph.nodes, outputs
     return part
 
 

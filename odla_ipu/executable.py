@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .binding import Binding, Runner
 from .container import FileContent
 from .device import Device, open_device, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
-from .graph import Graph
+from .graph import Graph, Value
 from .lowering import Lowering, lower
 from .memory import release_pages
 from .passes import device_type, prepare
@@ -25,6 +25,8 @@ from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
 from .types import ElementType, ValueType, element_type, product
 from .version import VERSION
+
+KIND = "executable"
 
 EXTERNAL_WEIGHTS = 1 << 20
 """From this many bytes of weights on, they travel in a file of their own beside the model."""
@@ -40,7 +42,7 @@ class Port(NamedTuple):
     """An argument or output: the user's name and type, and the device's.
 
     ``tensor`` is the id on the device; "" for an argument that the device does not read and for an
-    output that it does not compute: then ``source`` is the name of the argument that it equals, or
+    output that it does not compute: then ``source`` is the name of what is fed and it equals, or
     "" for a constant (kept in ``Program.constants`` under the output's name).
     """
 
@@ -55,7 +57,10 @@ class Program(NamedTuple):
     name: str
     precision: str
     arguments: List[Port]
+    variables: List[Port]
     outputs: List[Port]
+    values: Dict[str, np.ndarray]
+    """What the variables hold, now."""
     constants: Dict[str, np.ndarray]
     model: bytes
     weights: str
@@ -91,28 +96,30 @@ def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program
     return Program(
         name=graph.name,
         precision=precision,
-        arguments=_arguments(graph, lowered, precision),
+        arguments=_inputs(graph.arguments, lowered, precision),
+        variables=_inputs(graph.variables, lowered, precision),
         outputs=_outputs(graph, prepared, lowered, precision),
+        values={variable.id: variable.array for variable in graph.variables},
         constants=_constants(graph, prepared),
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
     )
 
 
-def _arguments(graph: Graph, lowered: Lowering, precision: str) -> List[Port]:
+def _inputs(values: Sequence[Value], lowered: Lowering, precision: str) -> List[Port]:
     return [
         Port(
-            argument.id,
-            argument.type,
-            device_type(argument.element_type, precision),
-            lowered.arguments.get(argument.id, ""),
+            value.id,
+            value.type,
+            device_type(value.element_type, precision),
+            lowered.arguments.get(value.id, ""),
         )
-        for argument in graph.arguments
+        for value in values
     ]
 
 
 def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -> List[Port]:
-    arguments = {argument.id for argument in graph.arguments}
+    fed = {value.id for value in graph.fed}
     ports = []
     for output, made in zip(graph.outputs, prepared.outputs):
         source = made.value.id if made.value.node is None and made.value.data is None else ""
@@ -122,7 +129,7 @@ def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -
                 output.value.type,
                 device_type(output.value.element_type, precision),
                 lowered.outputs.get(output.name, ""),
-                source if source in arguments else "",
+                source if source in fed else "",
             )
         )
     return ports
@@ -155,6 +162,7 @@ class Executable:
         self._file = ""
         self._stamp: Optional[container.Stamp] = None
         self.feeds = [Feed(port) for port in program.arguments]
+        self.variable_feeds = [Feed(port) for port in program.variables]
         self.fetches = [Fetch(port) for port in program.outputs]
         self._names = frozenset(feed.name for feed in self.feeds)
         self._places = {feed.name: place for place, feed in enumerate(self.feeds)}
@@ -191,6 +199,11 @@ class Executable:
     def outputs(self) -> Dict[str, ValueType]:
         """Names and types of the results, in order."""
         return {port.name: port.type for port in self._program.outputs}
+
+    @property
+    def variables(self) -> Dict[str, np.ndarray]:
+        """What the variables hold, by name: arrays that are read at each run and may be written."""
+        return self._program.values
 
     def run(
         self, inputs: Optional[Mapping[str, Any]] = None, **named: Any
@@ -262,10 +275,12 @@ class Executable:
                 raise _unfit("output", fetch, target)
 
     def known(self, fetch: "Fetch", inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """An output that is not computed: the input that it equals, or a constant."""
-        if fetch.source:
+        """An output that is not computed: the input or variable that it equals, or a constant."""
+        if not fetch.source:
+            return self._program.constants[fetch.name]
+        if fetch.source in self._places:
             return inputs[self._places[fetch.source]]
-        return self._program.constants[fetch.name]
+        return self._program.values[fetch.source]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         expected = ", ".join(f"{port.name}: {port.type}" for port in self._program.arguments)
@@ -304,17 +319,32 @@ class Executable:
         path = os.fsdecode(path)
         if not self._finalizer.alive:
             raise self.runner.closed()
-        if self._stamp:
+        if self._stamp and not self.variables:
             container.copy(self._file, self._stamp, path)
             return
+        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
+            container.write(path, *(self._reloaded() if self._stamp else self._content(folder)))
+
+    def to_bytes(self) -> bytes:
+        """What :meth:`save` would write."""
+        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
+            path = os.path.join(folder, "executable.odla")
+            self.save(path)
+            with open(path, "rb") as file:
+                return file.read()
+
+    def _content(self, folder: str) -> "Tuple[Dict[str, Any], Dict[str, container.Content]]":
+        """Header and sections of a file; what PopART exports is put into ``folder``."""
         program = self._program
         header = {
+            "kind": KIND,
             "package": VERSION,
             "target": self.device,
             "engine": self._device.popart.versionString(),
             "name": program.name,
             "precision": program.precision,
             "arguments": [_port_to_json(port) for port in program.arguments],
+            "variables": [_port_to_json(port) for port in program.variables],
             "outputs": [_port_to_json(port) for port in program.outputs],
             "constants": {
                 name: {"type": element_type(data.dtype).name, "dims": list(data.shape)}
@@ -326,13 +356,27 @@ class Executable:
             sections["weights"] = FileContent(program.weights)
         for name, data in program.constants.items():
             sections[f"constant {name}"] = data.tobytes()
-        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
-            if self.runner.session is not None and self._device.can_export:
-                exported = os.path.join(folder, "executable.popef")
-                with self.runner.lock, _translated(self._device, f"exporting '{program.name}'"):
-                    self.runner.session.compileAndExport(exported)
-                sections["popef"] = FileContent(exported)
-            container.write(path, header, sections)
+        sections.update(self._variable_sections())
+        if self.runner.session is not None and self._device.can_export:
+            exported = os.path.join(folder, "executable.popef")
+            with self.runner.lock, _translated(self._device, f"exporting '{program.name}'"):
+                self.runner.session.compileAndExport(exported)
+            sections["popef"] = FileContent(exported)
+        return header, sections
+
+    def _reloaded(self) -> "Tuple[Dict[str, Any], Dict[str, container.Content]]":
+        """The content of the file that it was loaded from, with what the variables hold now."""
+        if container.stamp(self._file) != self._stamp:
+            raise BadFile(f"{self._file} has changed since it was loaded; load it again")
+        header, places = container.read(self._file, KIND)
+        sections: Dict[str, container.Content] = {
+            name: FileContent(self._file, *place) for name, place in places.items()
+        }
+        sections.update(self._variable_sections())
+        return header, sections
+
+    def _variable_sections(self) -> Dict[str, bytes]:
+        return {f"variable {name}": data.tobytes() for name, data in self.variables.items()}
 
     @classmethod
     def load(
@@ -342,9 +386,28 @@ class Executable:
 
         Raises FileMissing, or BadFile for a truncated, tampered, newer or foreign file.
         """
-        path = os.path.abspath(os.fsdecode(path))
+        return cls._load_file(os.path.abspath(os.fsdecode(path)), device, "")
+
+    @classmethod
+    def from_bytes(cls, data: bytes, device: Optional[str] = None) -> "Executable":
+        """As :meth:`load`, of the bytes of a file."""
+        data = bytes(data)
+        container.read(data, KIND)
+        folder = tempfile.mkdtemp(prefix="odla_ipu-")
+        try:
+            path = os.path.join(folder, "executable.odla")
+            with open(path, "wb") as file:
+                file.write(data)
+            return cls._load_file(path, device, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @classmethod
+    def _load_file(cls, path: str, device: Optional[str], own: str) -> "Executable":
+        """``own`` is a folder to remove when the executable is closed."""
         stamp = container.stamp(path)
-        header, sections = container.read(path)
+        header, sections = container.read(path, KIND)
         opened = open_device(device)
         try:
             program = _program_of(path, header, sections)
@@ -352,15 +415,15 @@ class Executable:
                 opened.kind,
                 opened.popart.versionString(),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise BadFile(f"{path}: the header lacks or misspells {error}; compile again") from None
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise container.malformed(path, error) from None
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
             popef = ""
             if compiled_here and "popef" in sections:
                 popef = os.path.join(folder, "executable.popef")
                 with open(popef, "wb") as file:
                     file.write(container.content(path, sections["popef"]))
-            executable = cls(program, opened, "", popef)
+            executable = cls(program, opened, own, popef)
         executable._file, executable._stamp = path, stamp
         return executable
 
@@ -536,11 +599,19 @@ def _program_of(
         data = container.content(path, sections[f"constant {name}"])
         dtype = ElementType[entry["type"]].dtype
         constants[name] = np.frombuffer(data, dtype).reshape(entry["dims"])
+    variables = [_port_of(entry) for entry in header["variables"]]
+    values = {}
+    for port in variables:
+        data = container.content(path, sections[f"variable {port.name}"])
+        flat = np.frombuffer(bytearray(data), port.type.element_type.dtype)
+        values[port.name] = flat.reshape(port.type.dims)
     return Program(
         name=header["name"],
         precision=header["precision"],
         arguments=[_port_of(entry) for entry in header["arguments"]],
+        variables=variables,
         outputs=[_port_of(entry) for entry in header["outputs"]],
+        values=values,
         constants=constants,
         model=_model_of(path, sections),
         weights="",
