@@ -8,7 +8,11 @@ from .device import translate
 from .errors import InvalidParameter
 
 if TYPE_CHECKING:
-    from .executable import Executable, Feed
+    from .executable import Executable, Feed, Fetch
+
+
+Shapes = Dict[int, Tuple[int, ...]]
+"""Shapes of outputs by their place."""
 
 
 class Runner:
@@ -47,7 +51,7 @@ class Binding:
     for several threads at once.
     """
 
-    __slots__ = ("_after", "_before", "_runner", "_step", "owner")
+    __slots__ = ("_after", "_before", "_counts", "_runner", "_step", "owner")
 
     def __init__(
         self,
@@ -62,6 +66,8 @@ class Binding:
         """Conversions: from the second to the third."""
         self._after: List[Tuple[np.ndarray, np.ndarray]] = []
         """Copies: to the first, from the second."""
+        self._counts: List[Tuple[int, Fetch, np.ndarray, Optional[np.ndarray]]] = []
+        """Outputs with their place, where their size is written, and their array."""
         read: Dict[str, np.ndarray] = {}
         written: Dict[str, np.ndarray] = {}
         variables = executable.variables
@@ -73,7 +79,7 @@ class Binding:
                 read[feed.tensor] = staged
             elif feed.tensor:
                 read[feed.tensor] = array
-        for fetch, target in zip(executable.fetches, outputs):
+        for place, (fetch, target) in enumerate(zip(executable.fetches, outputs)):
             if not fetch.tensor:
                 if target is not None:
                     self._after.append((target, executable.known(fetch, inputs)))
@@ -83,12 +89,19 @@ class Binding:
                 in_place = target is not None and not fetch.converts
                 staged = target if in_place else np.empty(fetch.dims, fetch.device_dtype)  # type: ignore[assignment]
                 written[fetch.tensor] = staged
+            if fetch.counter:
+                if fetch.counter not in written:
+                    written[fetch.counter] = np.empty(1, np.int32)
+                self._counts.append((place, fetch, written[fetch.counter], target))
             if target is not None and target is not staged:
                 self._after.append((target, staged))
         self._step: Any = executable.runner.step(read, written) if written else None
 
-    def run(self) -> None:
-        """Run once.  Raises InvalidParameter when the executable is closed, and as ``run`` does."""
+    def run(self) -> Optional[Shapes]:
+        """Run once; returns what ``run_into`` does.
+
+        Raises InvalidParameter when the executable is closed, and the device's errors.
+        """
         for feed, array, staged in self._before:
             np.copyto(staged, feed.converted(array))
         if self._step is not None:
@@ -97,3 +110,16 @@ class Binding:
             with np.errstate(all="ignore"):
                 for target, source in self._after:
                     np.copyto(target, source, casting="unsafe")
+        return self._sized() if self._counts else None
+
+    def _sized(self) -> Shapes:
+        """The shapes of counted outputs, after their elements are moved together."""
+        shapes = {}
+        for place, fetch, counter, target in self._counts:
+            before, after = fetch.dims[: fetch.axis], fetch.dims[fetch.axis + 1 :]
+            count = int(counter[0])
+            shape = shapes[place] = (*before, count, *after)
+            if target is not None and fetch.axis:
+                kept = target[(*(slice(None) for _ in before), slice(count))].copy()
+                target.reshape(-1)[: kept.size].reshape(shape)[...] = kept
+        return shapes

@@ -77,7 +77,7 @@ class Computation:
         kind = ValueType(element_type(dtype), check_shape(shape, f"variable '{name}'"))
         if not kind.is_static:
             raise InvalidParameter(f"variable '{name}' is {kind}; accepted: a shape of known sizes")
-        return self.graph.root.add_variable(name, kind)
+        return self.graph.root.create_variable(name, kind)
 
     def output(self, value: Value, name: Optional[str] = None) -> Value:
         """Make ``value`` a result, named ``name`` (the value's id when None).

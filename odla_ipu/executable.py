@@ -13,11 +13,12 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 import numpy as np
 
 from . import container
-from .binding import Binding, Runner
+from .binding import Binding, Runner, Shapes
 from .container import FileContent
 from .device import Device, open_device, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
-from .graph import Graph, Value
+from .graph import Capacity, Graph, Value
+from .kernel import find_kernel
 from .lowering import Lowering, lower
 from .memory import release_pages
 from .passes import device_type, prepare
@@ -44,6 +45,9 @@ class Port(NamedTuple):
     ``tensor`` is the id on the device; "" for an argument that the device does not read and for an
     output that it does not compute: then ``source`` is the name of what is fed and it equals, or
     "" for a constant (kept in ``Program.constants`` under the output's name).
+
+    Where data decide the size of an output, ``type`` has room for all of it, and ``counter`` is the
+    tensor with the number of entries along ``axis`` that a run made.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Port(NamedTuple):
     device_type: ElementType
     tensor: str
     source: str = ""
+    counter: str = ""
+    axis: int = 0
 
 
 class Program(NamedTuple):
@@ -65,6 +71,8 @@ class Program(NamedTuple):
     model: bytes
     weights: str
     """The file with the weights that the model refers to; "" when it carries them itself."""
+    kernels: List[str]
+    """The kernels that the model uses, by the names that callers use."""
 
 
 def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
@@ -77,7 +85,7 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
     opened = open_device(device)
     folder = tempfile.mkdtemp(prefix="odla_ipu-")
     try:
-        program = _program(graph, precision, opened.popart, os.path.join(folder, "weights"))
+        program = _program(graph, precision, opened, os.path.join(folder, "weights"))
         release_pages(one.data for one in graph.constants() if one.data is not None)
         return Executable(program, opened, folder)
     except BaseException:
@@ -85,9 +93,9 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
         raise
 
 
-def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program:
+def _program(graph: Graph, precision: str, device: Device, weights: str) -> Program:
     prepared = prepare(graph, precision)
-    lowered = lower(prepared, popart)
+    lowered = lower(prepared, device.popart, provide=device.provide)
     sizes = lowered.initializers
     large = [tensor for tensor, size in sizes.items() if size >= LARGE_WEIGHT]
     external = sum(sizes[tensor] for tensor in large) >= EXTERNAL_WEIGHTS
@@ -103,6 +111,7 @@ def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program
         constants=_constants(graph, prepared),
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
+        kernels=sorted(lowered.kernels),
     )
 
 
@@ -123,16 +132,26 @@ def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -
     ports = []
     for output, made in zip(graph.outputs, prepared.outputs):
         source = made.value.id if made.value.node is None and made.value.data is None else ""
+        tensor, kind = lowered.outputs.get(output.name, ""), output.value.type
+        capacity = _capacity(made.value)
         ports.append(
             Port(
                 output.name,
-                output.value.type,
+                kind if capacity is None else capacity.type(kind),
                 device_type(output.value.element_type, precision),
-                lowered.outputs.get(output.name, ""),
+                tensor,
                 source if source in fed else "",
+                lowered.counts.get(tensor, ""),
+                0 if capacity is None else capacity.axis,
             )
         )
     return ports
+
+
+def _capacity(value: Value) -> Optional[Capacity]:
+    """How much room ``value`` has, if it is a result whose size data decide."""
+    node = value.node
+    return node.capacity() if node is not None and value is node.outputs[0] else None
 
 
 def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
@@ -178,7 +197,7 @@ class Executable:
 
     def _load(self, popef: str) -> Any:
         popart = self._device.popart
-        tensors = dict.fromkeys(fetch.tensor for fetch in self.fetches if fetch.tensor)
+        tensors = {one: None for fetch in self.fetches for one in fetch.tensors}
         session = popart.InferenceSession(
             fnModel=self._program.model,
             dataFlow=popart.DataFlow(1, {one: popart.AnchorReturnType("All") for one in tensors}),
@@ -197,7 +216,11 @@ class Executable:
 
     @property
     def outputs(self) -> Dict[str, ValueType]:
-        """Names and types of the results, in order."""
+        """Names and types of the results, in order.
+
+        Where data decide the size of one, its type has room for all of it; what ``run`` returns
+        has the size that it turned out to have.
+        """
         return {port.name: port.type for port in self._program.outputs}
 
     @property
@@ -217,22 +240,30 @@ class Executable:
         given = merged_inputs(inputs, named)
         if given.keys() != self._names:
             self._check_names(given)
-        arrays = [feed.accept(given[feed.name]) for feed in self.feeds]
-        results = [np.empty(fetch.dims, fetch.dtype) for fetch in self.fetches]
-        self._run(arrays, results)
+        results = self.results([feed.accept(given[feed.name]) for feed in self.feeds])
         return {fetch.name: array for fetch, array in zip(self.fetches, results)}
+
+    def results(self, inputs: Sequence[np.ndarray]) -> List[np.ndarray]:
+        """New arrays for inputs that are as ``run_into`` takes them, which is not checked."""
+        results = [np.empty(fetch.dims, fetch.dtype) for fetch in self.fetches]
+        shapes = self._run(inputs, results)
+        for place, shape in (shapes or {}).items():
+            results[place] = results[place].reshape(-1)[: product(shape)].reshape(shape).copy()
+        return results
 
     def run_into(
         self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
-    ) -> None:
+    ) -> Optional[Shapes]:
         """Run once, reading and writing arrays of the caller, in the order of the declarations.
 
         They have the declared shapes and types, native and C-contiguous; None for an output that
-        is not wanted.  An output may be an input, but must not overlap one in part.  Raises
-        InvalidParameter for other arrays, and the device's errors.
+        is not wanted.  An output may be an input, but must not overlap one in part.  Returns the
+        shapes by place of outputs whose size data decide, None without such; these hold their
+        elements from the first one on.  Raises InvalidParameter for other arrays, and the device's
+        errors.
         """
         self._check(inputs, outputs)
-        self._run(inputs, outputs)
+        return self._run(inputs, outputs)
 
     def bind(
         self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
@@ -243,27 +274,20 @@ class Executable:
         binding.owner = self
         return binding
 
-    def _run(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
-        if self._staged is not None:
-            with self.runner.lock:
-                self._staged.run(inputs, outputs)
-        else:
-            Binding(self, inputs, outputs).run()
+    def _run(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
+        if self._staged is None:
+            return Binding(self, inputs, outputs).run()
+        with self.runner.lock:
+            return self._staged.run(inputs, outputs)
 
     def _check(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
-        if len(inputs) != len(self.feeds) or len(outputs) != len(self.fetches):
+        self.check_inputs(inputs)
+        if len(outputs) != len(self.fetches):
             raise InvalidParameter(
-                f"'{self._program.name}': {len(inputs)} inputs and {len(outputs)} outputs; "
-                f"accepted: {len(self.feeds)} and {len(self.fetches)}"
+                f"'{self._program.name}': {len(outputs)} outputs; accepted: {len(self.fetches)}"
             )
-        for feed, array in zip(self.feeds, inputs):
-            if (
-                array.__class__ is not np.ndarray
-                or array.shape != feed.dims
-                or array.dtype != feed.dtype
-                or not array.flags.c_contiguous
-            ):
-                raise _unfit("input", feed, array)
         for fetch, target in zip(self.fetches, outputs):
             if target is not None and (
                 target.__class__ is not np.ndarray
@@ -273,6 +297,21 @@ class Executable:
                 or not target.flags.writeable
             ):
                 raise _unfit("output", fetch, target)
+
+    def check_inputs(self, inputs: Sequence[np.ndarray]) -> None:
+        """Raises InvalidParameter for inputs that ``run_into`` does not take."""
+        if len(inputs) != len(self.feeds):
+            raise InvalidParameter(
+                f"'{self._program.name}': {len(inputs)} inputs; accepted: {len(self.feeds)}"
+            )
+        for feed, array in zip(self.feeds, inputs):
+            if (
+                array.__class__ is not np.ndarray
+                or array.shape != feed.dims
+                or array.dtype != feed.dtype
+                or not array.flags.c_contiguous
+            ):
+                raise _unfit("input", feed, array)
 
     def known(self, fetch: "Fetch", inputs: Sequence[np.ndarray]) -> np.ndarray:
         """An output that is not computed: the input or variable that it equals, or a constant."""
@@ -343,6 +382,7 @@ class Executable:
             "engine": self._device.popart.versionString(),
             "name": program.name,
             "precision": program.precision,
+            "kernels": program.kernels,
             "arguments": [_port_to_json(port) for port in program.arguments],
             "variables": [_port_to_json(port) for port in program.variables],
             "outputs": [_port_to_json(port) for port in program.outputs],
@@ -417,6 +457,8 @@ class Executable:
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise container.malformed(path, error) from None
+        for name in program.kernels:
+            opened.provide(find_kernel(name))
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
             popef = ""
             if compiled_here and "popef" in sections:
@@ -450,13 +492,16 @@ class _Staged:
         self._outputs = [np.zeros(fetch.dims, fetch.dtype) for fetch in executable.fetches]
         self._binding = Binding(executable, self._inputs, self._outputs)
 
-    def run(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
+    def run(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
         for mine, given in zip(self._inputs, inputs):
             np.copyto(mine, given)
-        self._binding.run()
+        shapes = self._binding.run()
         for mine, target in zip(self._outputs, outputs):
             if target is not None:
                 np.copyto(target, mine)
+        return shapes
 
 
 def _is_small(ports: "Sequence[Union[Feed, Fetch]]") -> bool:
@@ -477,12 +522,18 @@ def _unfit(kind: str, port: "Union[Feed, Fetch]", given: Any) -> InvalidParamete
 
 
 class Fetch:
-    """One output at the door; without a ``tensor`` it is an argument or a constant."""
+    """One output at the door; without a ``tensor`` it is an argument or a constant.
+
+    With a ``counter``, ``dims`` have room for all, and that says how many are there along ``axis``.
+    """
 
     def __init__(self, port: Port):
         self.name = port.name
         self.type = port.type
         self.tensor = port.tensor
+        self.tensors = [one for one in (port.tensor, port.counter) if one]
+        self.counter = port.counter
+        self.axis = port.axis
         self.source = port.source
         self.dims = port.type.dims
         self.dtype = port.type.element_type.dtype
@@ -578,6 +629,8 @@ def _port_to_json(port: Port) -> Dict[str, Any]:
         "device_type": port.device_type.name,
         "tensor": port.tensor,
         "source": port.source,
+        "counter": port.counter,
+        "axis": port.axis,
     }
 
 
@@ -588,6 +641,8 @@ def _port_of(entry: Mapping[str, Any]) -> Port:
         ElementType[entry["device_type"]],
         entry["tensor"],
         entry["source"],
+        entry["counter"],
+        entry["axis"],
     )
 
 
@@ -615,6 +670,7 @@ def _program_of(
         constants=constants,
         model=_model_of(path, sections),
         weights="",
+        kernels=[str(name) for name in header["kernels"]],
     )
 
 

@@ -17,6 +17,7 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    NamedTuple,
     Optional,
     Sequence,
     Tuple,
@@ -136,6 +137,14 @@ class Node:
         """The operands that decide the device's program and are not constant."""
         return []
 
+    def capacity(self) -> Optional["Capacity"]:
+        """How large the first result can be, where data decide its size; else None."""
+        return None
+
+    def sized_by(self) -> List[Value]:
+        """What has to be known for the first result to have a size, where that is open."""
+        return []
+
     @property
     def inner(self) -> "Graph":
         """While a control flow node is open: the graph that ops go to."""
@@ -153,6 +162,19 @@ class Node:
     def error(self, message: str) -> InvalidParameter:
         """An exception that says where: ``raise self.error("...")``."""
         return InvalidParameter(f"{self.where}: {message}")
+
+
+class Capacity(NamedTuple):
+    """A result has at most ``most`` entries along ``axis``; a count says how many it has."""
+
+    axis: int
+    most: int
+
+    def type(self, kind: ValueType) -> ValueType:
+        """``kind`` with room for all entries."""
+        dims = list(kind.shape)
+        dims[self.axis] = self.most
+        return ValueType(kind.element_type, tuple(dims))
 
 
 class Output:
@@ -208,7 +230,7 @@ class Graph:
         self.arguments.append(value)
         return value
 
-    def add_variable(
+    def create_variable(
         self, id: str, type: ValueType, array: Optional[np.ndarray] = None
     ) -> Variable:
         """A value that is fed from ``array`` (zeros when None), which is not copied."""
@@ -445,7 +467,7 @@ def rewrite(
     for variable in graph.variables:
         kind = variable.type if argument_type is None else argument_type(variable)
         kind = ValueType(kind.element_type, variable.shape)
-        values[variable] = new.add_variable(variable.id, kind, variable.array)
+        values[variable] = new.create_variable(variable.id, kind, variable.array)
     results = values.carry(graph, new)
     new.outputs = [Output(output.name, one) for output, one in zip(graph.outputs, results)]
     return new

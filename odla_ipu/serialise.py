@@ -205,7 +205,7 @@ class _Reader:
         for entry in header["variables"]:
             kind = _read_type(entry)
             array = np.array(self._array(kind, entry["offset"]))
-            self._values[entry["number"]] = root.add_variable(entry["id"], kind, array)
+            self._values[entry["number"]] = root.create_variable(entry["id"], kind, array)
         self._fill(root, header["graph"])
         root.outputs = [Output(*pair) for pair in self._outputs(header["graph"])]
         ids.reading = False

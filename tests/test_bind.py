@@ -143,8 +143,8 @@ FIT = np.zeros(3, "f4")
 @pytest.mark.parametrize(
     "inputs, outputs, message",
     [
-        ([FIT], [FIT], "1 inputs and 1 outputs; accepted: 2 and 4"),
-        ([FIT, FIT], [None] * 3, "2 inputs and 3 outputs"),
+        ([FIT], [FIT], "1 inputs; accepted: 2"),
+        ([FIT, FIT], [None] * 3, "3 outputs; accepted: 4"),
         ([FIT, FIT[:2]], [None] * 4, r"input 'y' is float32\[2\]; .* array of float32\[3\]"),
         ([FIT.astype("f8"), FIT], [None] * 4, r"input 'x' is float64\[3\]"),
         ([FIT.astype(">f4"), FIT], [None] * 4, r"input 'x' is >f4\[3\]"),
@@ -280,3 +280,32 @@ def test_dynamic_results_need_room(compress):
         compress.run_into([x, keep], [None])
     with pytest.raises(InvalidParameter, match="1 inputs"):
         compress.run_into([x], [None, None])
+
+
+@pytest.mark.parametrize("width", [3, 5000])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_results_whose_size_data_decide(device, width, axis, dtype):
+    shape = (4, width) if axis == 0 else (width, 4)
+    with odla.Computation() as c:
+        x = odla.argument("x", shape, dtype)
+        keep = odla.argument("keep", (4,), "bool")
+        odla.output(odla.neg(x), "before")
+        odla.output(odla.compress(x, keep, axis), "kept")
+    with c.compile(device) as exe:
+        assert [one.type.shape for one in exe.fetches] == [shape, shape]
+        x = np.arange(4 * width).astype(dtype).reshape(shape)
+        keep = np.zeros(4, "?")
+        outputs = [np.zeros(shape, dtype), np.zeros(shape, dtype)]
+        bound = exe.bind([x, keep], outputs)
+        for kept in ([0, 1, 0, 1], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 1, 0]):
+            keep[:] = kept
+            expected = np.compress(kept, x, axis)
+            for run in (bound.run, lambda: exe.run_into([x, keep], outputs)):
+                outputs[1][:] = 0
+                assert run() == {1: expected.shape}
+                got = outputs[1].reshape(-1)[: expected.size].reshape(expected.shape)
+                np.testing.assert_array_equal(got, expected)
+                np.testing.assert_array_equal(outputs[0], -x)
+            assert exe.run_into([x, keep], [None, None]) == {1: expected.shape}
+            np.testing.assert_array_equal(exe.run(x=x, keep=keep)["kept"], expected)
