@@ -14,6 +14,7 @@ from . import container
 from .container import Arrays, Source
 from .errors import BadFile, OdlaError
 from .graph import Graph, Node, Output, Value
+from .kernel import CUSTOM_OPS, all_custom_ops
 from .ops import OPS
 from .ops.control_flow import If, Loop
 from .types import ElementType, ValueType, check_shape
@@ -235,9 +236,9 @@ class _Reader:
             return self._if(graph, fields, id)
         if name == Loop.name:
             return self._loop(graph, fields, id)
-        if name not in OPS:
+        op = OPS.get(name) or CUSTOM_OPS.get(name) or all_custom_ops().get(name)
+        if op is None:
             raise BadFile(f"'{id}' is {name}, which odla_ipu {VERSION} does not have")
-        op = OPS[name]
         arguments = {
             field.name: self._operand(fields[field.name]) if field.is_tensor else fields[field.name]
             for field in op.fields

@@ -77,6 +77,20 @@ def test_control_flow_comes_back(nested, device):
             np.testing.assert_array_equal(got["known"], [0, 1, 2])
 
 
+def test_custom_ops_come_back(device):
+    index = np.array([[0, 1, 1, 2]], "i4")
+    with odla.Computation() as c:
+        x = odla.argument("index", (1, 4), "int32")
+        mask = odla.custom_op("custom_IpuAttentionMask", [x, np.zeros(1, "f4")], id="mask")
+        odla.output(mask, "y")
+    loaded = again(c)
+    same(c, loaded)
+    assert [type(node) for node in loaded.graph.nodes] == [type(node) for node in c.graph.nodes]
+    apart = np.abs(index[:, None, :, None] - index[:, None, None, :])
+    got = loaded.run(index=index, device=device)["y"]
+    np.testing.assert_allclose(got, -10000 * np.tanh(apart), rtol=1e-5)
+
+
 def test_open_dimensions_come_back(tmp_path, device):
     with odla.Computation("open") as c:
         x = odla.argument("x", ("batch", -1, 2))
