@@ -1,5 +1,6 @@
 """The command ``odla-ipu``."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -244,12 +245,23 @@ def devices(as_json: bool) -> None:
 
     found = device.status()
     if as_json:
-        click.echo(json.dumps([one._asdict() for one in found]))
+        click.echo(json.dumps([_device_entry(one) for one in found]))
         return
     _table(
         ["device", "available", ""],
         [[one.name, "yes" if one.available else "no", one.reason] for one in found],
     )
+
+
+def _device_entry(status: Any) -> Dict[str, Any]:
+    """A device with all that is known of it."""
+    from . import device
+
+    entry: Dict[str, Any] = status._asdict()
+    if status.available:
+        known = dataclasses.asdict(device.open_device(status.name).information())
+        entry["information"] = {**known, "uuid": known["uuid"].hex()}
+    return entry
 
 
 @main.command()
