@@ -267,24 +267,20 @@ def _device_entry(status: Any) -> Dict[str, Any]:
 @main.command()
 @click.option("--json", "as_json", is_flag=True)
 def ops(as_json: bool) -> None:
-    """List the supported ODLA ops."""
-    from .ops import OPS
-    from .registry import family, python_signature
+    """List the ODLA ops and how PopART computes each.
 
-    table = [
-        {
-            "op": name,
-            "family": family(cls),
-            "python": f"{cls.python}{python_signature(cls)}",
-            "meaning": (cls.__doc__ or "").strip().splitlines()[0],
-        }
-        for name, cls in OPS.items()
-    ]
+    By one op (direct), by several (composed), by a custom op (kernel), or not at all, since it is
+    known when the computation is compiled (constant).
+    """
+    from .ops.table import rows
+
+    table = rows()
     if as_json:
-        click.echo(json.dumps(table))
+        click.echo(json.dumps([row._asdict() for row in table]))
         return
     _table(
-        ["family", "op", "meaning"], [[row["family"], row["op"], row["meaning"]] for row in table]
+        ["family", "op", "form", "meaning"],
+        [[row.family, row.op, row.form, row.meaning] for row in table],
     )
 
 
