@@ -421,8 +421,8 @@ class _Builder:
     def _add(self, graph: Graph, tensor: Tensor) -> None:
         if tensor.id.startswith(_RESERVED):
             raise popart_exception(
-                f"The name of tensor {tensor.id} clashes with reserved prefix "
-                f"{tensor.id.split('___')[0]}___: rename it"
+                "Names of tensors must not clash with reserved prefix "
+                f"{tensor.id.split('___')[0]}___: rename {tensor.id}"
             )
         if tensor.id in graph.tensors:
             raise popart_exception(f"Invalid ONNX Model : repeated name {tensor.id!r}")
@@ -438,7 +438,7 @@ class _Builder:
         attributes = self._attributes(graph, node, inputs)
         op = Op(domain, node.op_type, version, node.name, attributes, inputs)
         infos = _body_infos(op) if op.bodies else self._infer(op, list(node.output))
-        check(op, self._limits.strided_slices)
+        check(op, len(node.output), self._limits.strided_slices)
         value = folding.fold(op) if self._foldable(op) else None
         for name, info in zip(node.output, infos):
             op.outputs.append(self._output(graph, op, name, info, value) if name else None)
@@ -635,7 +635,26 @@ def _formal_inputs(
             f"Op {node.name or node.op_type} passes {len(inputs)} inputs to subgraph "
             f"{proto.name!r}, which takes {len(proto.input)}"
         )
+    for argument, value in zip(inputs, proto.input):
+        if argument is not None:
+            _check_argument(node, argument, value)
     return [(t.dtype, t.shape) for t in inputs if t is not None]
+
+
+def _check_argument(node: Any, argument: Tensor, value: Any) -> None:
+    """Refuse an argument of a Call of another type or shape than its callee declares."""
+    import onnx
+
+    kind = value.type.tensor_type
+    if not kind.elem_type or not kind.HasField("shape"):
+        return
+    dtype = _device_type(onnx.TensorProto.DataType.Name(kind.elem_type), value.name)
+    shape = tuple(dim.dim_value for dim in kind.shape.dim)
+    if (dtype, shape) != (argument.dtype, argument.shape):
+        raise popart_exception(
+            f"The argument {argument} of {node.name or node.op_type} does not match callee input "
+            f"tensor {value.name}, of type {_NAMES[dtype]} and shape {list(shape)}"
+        )
 
 
 def _scan_inputs(
