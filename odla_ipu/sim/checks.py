@@ -95,9 +95,7 @@ def _slice_steps(op: "Op") -> None:
 @_checks("Sort", domain=GRAPHCORE)
 def _sort(op: "Op") -> None:
     _top_axis(op)
-    for name in ("descending", "stable"):
-        if op.attributes.get(name, 0) not in (0, 1):
-            _refuse(op, f"{name} must be 0 or 1, not {op.attributes[name]}")
+    _flags(op, "descending", "stable")
 
 
 def _top_axis(op: "Op") -> None:
@@ -130,6 +128,12 @@ _RESIZE = {
 }
 
 
+def _flags(op: "Op", *names: str) -> None:
+    for name in names:
+        if op.attributes.get(name, 0) not in (0, 1):
+            _refuse(op, f"{name} must be 0 or 1, not {op.attributes[name]}")
+
+
 def _choice(op: "Op", name: str, accepted: Tuple[str, ...]) -> None:
     value = op.attributes.get(name)
     if value is not None and value not in accepted:
@@ -142,6 +146,7 @@ def _cumsum(op: "Op") -> None:
     axis, rank = op.constant(1), len(op.operand(0).shape)
     if axis is not None and (axis.size != 1 or not -rank <= int(axis.reshape(())) < rank):
         _refuse(op, f"axis {axis.tolist()}: accepted is one number from {-rank} to {rank - 1}")
+    _flags(op, "exclusive", "reverse")
 
 
 @_checks("Softmax", "LogSoftmax")
@@ -156,6 +161,9 @@ def _pad(op: "Op") -> None:
     _require_constant(op, 1, "the pads")
     _require_constant(op, 2, "the value")
     _choice(op, "mode", ("constant", "edge", "reflect"))
+    value = op.constant(2)
+    if value is not None and value.size != 1:
+        _refuse(op, f"the value must have one element, not shape {list(value.shape)}")
     pads = op.attributes.get("pads") if op.version < 11 else op.constant(1)
     if pads is None or op.attributes.get("mode") != "reflect":
         return
@@ -169,6 +177,8 @@ def _one_hot(op: "Op") -> None:
     _require_constant(op, 1, "the depth")
     if op.attributes.get("axis", -1) < -1:
         _refuse(op, f"axis {op.attributes['axis']}: accepted are -1 and non-negative axes")
+    if op.operand(2).shape != (2,):
+        _refuse(op, f"the values must be those for off and on, not {op.operand(2)}")
 
 
 @_checks("Tile")
@@ -183,6 +193,14 @@ def _tile(op: "Op") -> None:
 def _lrn(op: "Op") -> None:
     if op.attributes["size"] < 1:
         _refuse(op, f"size must be 1 or more, not {op.attributes['size']}")
+    if len(op.operand(0).shape) < 2:
+        _refuse(op, f"the input must have rank 2 or more, not {len(op.operand(0).shape)}")
+
+
+@_checks("RoiAlign")
+def _roi_align(op: "Op") -> None:
+    if op.attributes.get("sampling_ratio", 1) < 0:
+        _refuse(op, f"sampling_ratio must be 0 or more, not {op.attributes['sampling_ratio']}")
 
 
 @_checks("InstanceNormalization")
@@ -227,6 +245,9 @@ def _average_pool(op: "Op") -> None:
 def _conv_transpose(op: "Op") -> None:
     if any(step != 1 for step in op.attributes.get("dilations") or []):
         _refuse(op, f"dilations {op.attributes['dilations']} are not supported; only 1 is")
+    group, channels = op.attributes.get("group", 1), op.operand(0).shape[1]
+    if group < 1 or channels % group:
+        _refuse(op, f"cannot divide {channels} channels into {group} groups")
 
 
 @_checks("BatchNormalization")
@@ -303,8 +324,10 @@ def _dynamic(op: "Op") -> None:
     axes, sizes = op.attributes["axes"], op.attributes["sizes"]
     if len(axes) != len(sizes) or not all(0 <= axis < len(shape) for axis in axes):
         _refuse(op, f"has axes {list(axes)} and sizes {list(sizes)} for rank {len(shape)}")
-    if offset.size != len(axes):
-        _refuse(op, f"has {offset.size} offsets for {len(axes)} axes")
+    if offset.shape != (len(axes),):
+        _refuse(op, f"has offsets of shape {list(offset.shape)} for {len(axes)} axes")
+    if any(not 0 <= size <= shape[axis] for axis, size in zip(axes, sizes)):
+        _refuse(op, f"has sizes {list(sizes)} on axes {list(axes)} of shape {list(shape)}")
     window = list(shape)
     for axis, size in zip(axes, sizes):
         window[axis] = size
@@ -361,3 +384,40 @@ def _collective(op: "Op") -> None:
     operator = op.attributes.get("collectiveOperator", 0)
     if not 0 <= operator <= 8:
         _refuse(op, f"has collectiveOperator {operator}: accepted are 0 to 8")
+
+
+@_checks("SequenceSlice", domain=GRAPHCORE)
+def _sequence_slice(op: "Op") -> None:
+    tables = [op.operand(index).shape for index in (2, 3, 4)]
+    if len(set(tables)) != 1 or len(tables[0]) != 1:
+        _refuse(op, f"has lengths and offsets of shapes {tables}: accepted are vectors of one size")
+
+
+@_checks("IncrementMod", domain=GRAPHCORE)
+def _increment_mod(op: "Op") -> None:
+    modulus = op.attributes["modulus"]
+    if op.operand(0).dtype.kind in "iu" and int(modulus) == 0:
+        _refuse(op, f"the modulus {modulus} is 0 as an integer")
+
+
+@_checks("PackedDataBlock", domain=GRAPHCORE)
+def _packed_data_block(op: "Op") -> None:
+    if any(not op.operand(index).shape for index in range(0, len(op.inputs) - 2, 3)):
+        _refuse(op, "data of rank 0 have no rows")
+    if op.attributes["resultSize"] < 0:
+        _refuse(op, f"resultSize must be 0 or more, not {op.attributes['resultSize']}")
+    longest = op.bodies[0].outputs[0].shape
+    if len(op.bodies[0].outputs) != 1 or longest[:1] != (op.attributes["callbackBatchSize"],):
+        _refuse(op, f"the callback must return one batch, not {op.bodies[0].outputs}")
+
+
+@_checks("PrintTensor", domain=GRAPHCORE)
+def _print_tensor(op: "Op") -> None:
+    for name in ("summariseThreshold", "edgeItems", "maxLineWidth", "digits"):
+        if op.attributes.get(name, 0) < 0:
+            _refuse(op, f"{name} must be 0 or more, not {op.attributes[name]}")
+    if not 0 <= op.attributes.get("floatFormat", 0) <= 3:
+        _refuse(op, f"floatFormat must be 0 to 3, not {op.attributes['floatFormat']}")
+    for name in ("separator", "openBracket", "closeBracket"):
+        if len(op.attributes.get(name, " ")) != 1:
+            _refuse(op, f"{name} must be one character, not {op.attributes[name]!r}")

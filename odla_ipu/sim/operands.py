@@ -1,13 +1,17 @@
-"""What the inputs of an op must be: element types, types that must agree, shapes that go together.
+"""What the inputs and attributes of an op must be: their number, element types, types that must
+agree, kinds of attributes.
 
 PopART takes most types that an op does not list and leaves the refusal to Poplar; refused here is
 what neither can run.
 """
 
-from typing import TYPE_CHECKING, Dict, FrozenSet, Iterable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Iterable, Optional, Tuple
 
+import numpy as np
+
+from .binding import REQUIRED
 from .exceptions import popart_exception
-from .operators import lookup
+from .operators import Operator, lookup
 
 if TYPE_CHECKING:
     from .ir import Op, Tensor
@@ -55,6 +59,72 @@ _ALIKE: Dict[Tuple[str, str], Tuple[int, ...]] = {
     (GRAPHCORE, "SequenceSlice"): (0, 1),
 }
 """Inputs that have one element type."""
+
+
+def check_numbers(operator: Operator, node: Any) -> None:
+    """Raises popart_exception for a node with too few or too many inputs or outputs."""
+    shown = f"{operator.domain}.{operator.op_type}:{operator.since} {node.name}".rstrip()
+    least, most = operator.inputs
+    given = len(node.input)
+    if given < least or (most is not None and given > most):
+        accepted = f"{least} or more" if most is None else f"{least} to {most}"
+        raise popart_exception(
+            f"{shown} has invalid number of inputs: {given} given, accepted are {accepted}"
+        )
+    for index, name in enumerate(node.input[:least]):
+        if not name and (operator.op_type, index) not in _MAY_BE_LEFT_OUT:
+            raise popart_exception(f"{shown} lacks input {index}, which cannot be left out")
+    least, most = (1 if operator.variadic else operator.outputs[0]), operator.outputs[1]
+    given = len(node.output)
+    if given < min(least, operator.outputs[0]) or (most is not None and given > most):
+        raise popart_exception(
+            f"{shown} has invalid number of outputs: {given}, accepted are "
+            f"{operator.outputs[0]} to {'any number' if most is None else most}"
+        )
+
+
+_MAY_BE_LEFT_OUT = frozenset([("Loop", 0), ("Loop", 1), ("Resize", 1), ("Resize", 2)])
+"""Inputs that have a place before others but need not be given."""
+
+
+def check_attributes(operator: Operator, attributes: Dict[str, Any], shown: str) -> None:
+    """Raises popart_exception for an attribute that is missing or of another kind."""
+    for name, kind, default in operator.attributes:
+        if name not in attributes:
+            if default is REQUIRED:
+                raise popart_exception(f'{shown} lacks the attribute "{name}"')
+            continue
+        value = attributes[name]
+        accepted = _KINDS[kind]
+        values = value if isinstance(value, list) else [value]
+        if isinstance(value, list) != (kind in _LISTS) or not all(
+            isinstance(item, accepted) for item in values
+        ):
+            raise popart_exception(
+                f'{shown}: the attribute "{name}" must be of kind {kind}, not {value!r}'
+            )
+
+
+_LISTS = frozenset(["ints", "floats", "strings", "ints_list", "comm_group"])
+_KINDS: Dict[str, Any] = {
+    "int": int,
+    "bool": int,
+    "element_type": int,
+    "scatter_reduction": int,
+    "collective": int,
+    "float": float,
+    # Cast names its type in the builder's call and numbers it in the model.
+    "string": (str, int),
+    "reduction": str,
+    "tensor": np.ndarray,
+    "graph": object,
+    "ints": int,
+    "ints_list": int,
+    "comm_group": int,
+    "floats": float,
+    "strings": str,
+}
+"""Python types of an attribute's value, or of the items of a list, by kind."""
 
 
 def check_operands(op: "Op") -> None:

@@ -179,7 +179,7 @@ CASES = [
         lambda b, o, x: b.aiGraphcore.scaledadd([x[0], x[1], "", x[2]], 2.0),
         [f(2), f(2), f(1)],
     ),
-    ("1 offsets for 2 axes", g("dynamicslice", [0, 1], [1, 1]), [f(2, 2), i(1, dtype="u4")]),
+    ("offsets of shape", g("dynamicslice", [0, 1], [1, 1]), [f(2, 2), i(1, dtype="u4")]),
     ("into a window of shape", g("dynamicupdate", [0], [1]), [f(2, 2), i(1, dtype="u4"), f(2, 2)]),
     ("boundaries must have rank 1", g("bucketize"), [f(2), f(2, 2)]),
     ("no partial broadcast", g("scatterreduce", 3, 0), [f(2, 3), i(2, 1)]),

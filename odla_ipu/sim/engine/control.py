@@ -201,5 +201,6 @@ def _abort(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
 def _watch(e: Emitter, kind: str, op: "Op") -> None:
     from ..ir import Tensor
 
-    tensor = op.operand(0) if op.inputs else Tensor("", np.dtype(np.bool_), (), np.array(True))
+    given = op.inputs[0] if op.inputs else None
+    tensor = given or Tensor("", np.dtype(np.bool_), (), np.array(True))
     e.watched.append((kind, op, tensor))

@@ -7,10 +7,7 @@ from .rules import GRAPHCORE, Context, Result, Shape, rule, same_shape
 
 def _reduced(context: Context, axes: List[int]) -> Shape:
     shape = context.shape(0)
-    found = context.axes(axes, len(shape)) if axes else range(len(shape))
-    dropped = set(found)
-    if len(dropped) != len(found):
-        context.refuse(f"has a repeated axis in {list(axes)}")
+    dropped = set(context.axes(axes, len(shape)) if axes else range(len(shape)))
     if context.attribute("keepdims", 1):
         return tuple(1 if axis in dropped else dim for axis, dim in enumerate(shape))
     return tuple(dim for axis, dim in enumerate(shape) if axis not in dropped)
