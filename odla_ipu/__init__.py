@@ -9,9 +9,9 @@ import os
 from typing import Any, List, Mapping, Optional, Sequence, Union
 
 from . import errors
-from .computation import Computation, argument, constant, current_graph, output
+from .computation import Computation, argument, constant, current_graph, output, variable
 from .errors import OdlaError, Status
-from .graph import Graph, Value
+from .graph import Graph, Value, Variable
 from .types import (
     ElementType,
     InterpolationMode,
@@ -43,12 +43,14 @@ __all__ = [
     "Status",
     "Value",
     "ValueType",
+    "Variable",
     "__version__",
     "argument",
     "constant",
     "errors",
     "load",
     "output",
+    "variable",
 ]
 
 
@@ -84,6 +86,8 @@ def __getattr__(name: str) -> Any:
         from .executable import Executable
 
         globals()[name] = Executable
+    elif name == "profiler":
+        globals()[name] = importlib.import_module(".profiler", __name__)
     elif name in _LATE:
         globals()[name] = getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
     else:
@@ -92,7 +96,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *__all__, *_LATE, *(cls.python for cls in _declared())})
+    return sorted({*globals(), *__all__, *_LATE, "profiler", *(cls.python for cls in _declared())})
 
 
 def _declared() -> List[Any]:

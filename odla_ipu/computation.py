@@ -10,6 +10,7 @@
 
 import collections
 import math
+import os
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
@@ -18,10 +19,11 @@ import numpy as np
 
 from . import interpreter
 from .errors import InvalidParameter
-from .graph import Graph, Value, specialise, walk
+from .graph import Graph, Value, Variable, specialise, walk
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
 
 if TYPE_CHECKING:
+    from .device import Device
     from .dynamic import DynamicExecutable
     from .executable import Executable
 
@@ -69,6 +71,15 @@ class Computation:
         """
         return self.graph.innermost.add_constant(_as_array(data, name), name)
 
+    def variable(
+        self, shape: Sequence[int], dtype: Any = "float32", name: str = "variable"
+    ) -> Variable:
+        """A value of zeros that ``variable.set(array)`` changes between runs, at no other cost."""
+        kind = ValueType(element_type(dtype), check_shape(shape, f"variable '{name}'"))
+        if not kind.is_static:
+            raise InvalidParameter(f"variable '{name}' is {kind}; accepted: a shape of known sizes")
+        return self.graph.root.create_variable(name, kind)
+
     def output(self, value: Value, name: Optional[str] = None) -> Value:
         """Make ``value`` a result, named ``name`` (the value's id when None).
 
@@ -90,6 +101,41 @@ class Computation:
     def __str__(self) -> str:
         return str(self.graph)
 
+    # Files.
+
+    def save(self, path: "Union[str, os.PathLike[str]]") -> None:
+        """Write a file that :meth:`load` makes the same computation of.
+
+        Raises InvalidParameter while an If or Loop is open, FileMissing without the folder of
+        ``path``, OdlaError for what cannot be written.
+        """
+        from . import serialise
+
+        serialise.save(self.graph, os.fsdecode(path))
+
+    @classmethod
+    def load(cls, path: "Union[str, os.PathLike[str]]") -> "Computation":
+        """The computation of a file; its constants are read from there when they are needed.
+
+        Raises FileMissing, or BadFile for a truncated, tampered, newer or foreign file.
+        """
+        from . import serialise
+
+        return cls(graph=serialise.load(os.path.abspath(os.fsdecode(path))))
+
+    def to_bytes(self) -> bytes:
+        """What :meth:`save` would write."""
+        from . import serialise
+
+        return serialise.pack(self.graph)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Computation":
+        """As :meth:`load`, of the bytes of a file; constants refer to them."""
+        from . import serialise
+
+        return cls(graph=serialise.load(bytes(data)))
+
     # Running.
 
     def specialise(self, shapes: Mapping[str, Sequence[int]]) -> "Computation":
@@ -101,22 +147,31 @@ class Computation:
 
     def compile(
         self,
-        device: Optional[str] = None,
+        device: "Union[str, Device, None]" = None,
         precision: str = "fp32",
         batch: Optional[int] = None,
         shapes: Optional[Mapping[str, Sequence[int]]] = None,
+        num_ipus: int = 1,
+        batches_per_step: int = 1,
+        cache: "Union[str, os.PathLike[str], None]" = None,
     ) -> "Union[Executable, DynamicExecutable]":
         """Compile for ``device`` (``auto``, ``sim``, ``ipu``, ``ipu_model``; ``ODLA_IPU_DEVICE``).
 
         ``precision`` is ``fp32`` or ``fp16`` (weights and activations; inputs and outputs keep
         their types).  ``batch`` replaces the first dimension of the arguments, ``shapes`` fixes
         shapes by name.  What takes its shape from a computed value is compiled when it is run.
+
+        PopART divides the ops between ``num_ipus`` IPUs, a power of two.  A run does
+        ``batches_per_step`` batches, which follow each other in dimension 0 of every array of rank
+        1 and more; one of rank 0 serves all, and as an output is that of the last.  ``cache`` is a
+        folder that keeps compiled programs for later processes.
+
         Raises InvalidParameter when a shape stays open or an argument is wrong, DeviceUnavailable
         when the named device cannot be used, OutOfMemory when it is too small.
         """
         # Imported late: a program that imports odla_ipu should not wait for what it may not use.
         from .dynamic import DynamicExecutable, is_dynamic
-        from .executable import compile_graph
+        from .executable import Settings, compile_graph
         from .passes import PRECISIONS
         from .passes.shapes import with_batch
 
@@ -124,20 +179,26 @@ class Computation:
             raise InvalidParameter(
                 f"precision is {precision!r}; accepted: {', '.join(sorted(PRECISIONS))}"
             )
+        if not isinstance(batches_per_step, int) or batches_per_step < 1:
+            raise InvalidParameter(
+                f"batches_per_step is {batches_per_step!r}; accepted: integers of 1 and more"
+            )
         graph = self.graph
         if shapes is not None and (not isinstance(shapes, Mapping) or shapes):
             graph = specialise(graph, shapes)
         if batch is not None:
             graph = with_batch(graph, batch)
         _check(graph)
+        folder = None if cache is None else os.path.abspath(os.fsdecode(cache))
+        settings = Settings(device, precision, num_ipus, batches_per_step, folder)
         if is_dynamic(graph):
-            return DynamicExecutable(graph, device, precision)
-        return compile_graph(graph, device, precision)
+            return DynamicExecutable(graph, settings)
+        return compile_graph(graph, settings)
 
     def run(
         self,
         inputs: Optional[Mapping[str, Any]] = None,
-        device: Optional[str] = None,
+        device: "Union[str, Device, None]" = None,
         precision: str = "fp32",
         **named: Any,
     ) -> Dict[str, np.ndarray]:
@@ -159,6 +220,7 @@ class Computation:
             precision,
             len(self.graph.nodes),
             len(self.graph.arguments),
+            len(self.graph.variables),
             tuple(output.name for output in self.graph.outputs),
             tuple(sorted(shapes.items())),
         )
@@ -205,6 +267,11 @@ def current() -> Computation:
 def argument(name: str, shape: Sequence[Dim], dtype: Any = "float32") -> Value:
     """:meth:`Computation.argument` of the open computation."""
     return current().argument(name, shape, dtype)
+
+
+def variable(shape: Sequence[int], dtype: Any = "float32", id: str = "variable") -> Variable:
+    """:meth:`Computation.variable` of the open computation."""
+    return current().variable(shape, dtype, id)
 
 
 def constant(data: Any, name: Optional[str] = None) -> Value:

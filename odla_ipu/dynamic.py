@@ -10,13 +10,28 @@ seen last, so that a repeated shape only runs.
 
 import collections
 import threading
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import numpy as np
 
+from .binding import Shapes
 from .errors import InvalidParameter
 from .graph import Carried, Graph, Node, Output, Value, rewrite
-from .types import ValueType
+from .types import ValueType, format_shape, product
+
+if TYPE_CHECKING:
+    from .executable import Settings
 
 CACHED_PROGRAMS = 64
 """So many sub-graphs and rests are kept, the ones used last."""
@@ -34,6 +49,13 @@ def _sized(nodes: Sequence[Node]) -> Set[Value]:
     return {node.outputs[0] for node in nodes if node.sized_by() and node.outputs[0] in read}
 
 
+class Named(NamedTuple):
+    """An input or output in order."""
+
+    name: str
+    type: ValueType
+
+
 class DynamicExecutable:
     """What ``compile`` gives for a computation whose shapes depend on what is fed.
 
@@ -41,12 +63,21 @@ class DynamicExecutable:
     only after a run.
     """
 
-    def __init__(self, graph: Graph, device: Optional[str], precision: str):
+    def __init__(self, graph: Graph, settings: "Settings"):
         from .device import open_device
 
-        self.device = open_device(device).kind
-        self.precision = precision
+        if settings.batches_per_step > 1:
+            raise InvalidParameter(
+                f"batches_per_step is {settings.batches_per_step}, but '{graph.name}' has shapes "
+                "that depend on what is fed; accepted: 1"
+            )
+        device = open_device(settings.device, settings.num_ipus)
+        self.device = device.kind
+        self.precision = settings.precision
+        self._settings = settings._replace(device=device)
         self._graph = graph
+        self.feeds = [Named(argument.id, argument.type) for argument in graph.arguments]
+        self.fetches = [Named(output.name, output.value.type) for output in graph.outputs]
         self._programs: collections.OrderedDict[Any, _Program] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._closed = False
@@ -81,6 +112,42 @@ class DynamicExecutable:
             given = {**given, **rest.feeds(arrays)}
             graph = rest.graph
 
+    def run_into(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Shapes:
+        """As ``Executable.run_into``; returns the shape of each output by its place.
+
+        Outputs have the declared element type and room for what the run gives, which they hold from
+        their first element on.  Raises InvalidParameter, naming the size, where one has not.
+        """
+        if len(outputs) != len(self.fetches):
+            raise InvalidParameter(
+                f"'{self._graph.name}': {len(outputs)} outputs; accepted: {len(self.fetches)}"
+            )
+        key: Tuple[Any, ...] = ()
+        graph = self._graph
+        while True:
+            program = self._program(key, graph)
+            if not program.first:
+                break
+            program.executable.check_inputs(inputs)
+            arrays = program.executable.results(inputs)
+            round_key, rest = program.rest(arrays)
+            key = (*key, round_key)
+            # The arguments of a round come after those of the rounds before.
+            inputs = [*inputs, *rest.feeds(arrays).values()]
+            graph = rest.graph
+        executable = program.executable
+        targets = [_room(*pair) for pair in zip(executable.fetches, outputs)]
+        shapes = {place: fetch.dims for place, fetch in enumerate(executable.fetches)}
+        return {**shapes, **(executable.run_into(inputs, targets) or {})}
+
+    def bind(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> "DynamicBinding":
+        """Arrays for many runs; their shapes are looked at in each."""
+        return DynamicBinding(self, inputs, outputs)
+
     def _program(self, key: Any, graph: Graph) -> "_Program":
         with self._lock:
             if self._closed:
@@ -88,7 +155,7 @@ class DynamicExecutable:
             if key in self._programs:
                 self._programs.move_to_end(key)
                 return self._programs[key]
-        made = _Program(graph, self.device, self.precision)
+        made = _Program(graph, self._settings)
         with self._lock:
             self._programs[key] = made
             while len(self._programs) > CACHED_PROGRAMS:
@@ -97,7 +164,14 @@ class DynamicExecutable:
 
     def save(self, path: str) -> None:
         """Raises InvalidParameter: an executable file holds one program of fixed shapes."""
-        raise InvalidParameter(
+        raise self._unsaved()
+
+    def to_bytes(self) -> bytes:
+        """As :meth:`save`."""
+        raise self._unsaved()
+
+    def _unsaved(self) -> InvalidParameter:
+        return InvalidParameter(
             f"'{self._graph.name}' has shapes that depend on what is fed; an executable file holds "
             "one program of fixed shapes"
         )
@@ -117,6 +191,36 @@ class DynamicExecutable:
         self.close()
 
 
+class DynamicBinding:
+    """The arrays of a DynamicExecutable's runs."""
+
+    def __init__(
+        self,
+        executable: DynamicExecutable,
+        inputs: Sequence[np.ndarray],
+        outputs: Sequence[Optional[np.ndarray]],
+    ):
+        self._bound = executable, inputs, outputs
+
+    def run(self) -> Shapes:
+        """Run once; returns the shape of each output by its place."""
+        executable, inputs, outputs = self._bound
+        return executable.run_into(inputs, outputs)
+
+
+def _room(fetch: Any, target: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """The beginning of ``target`` in the shape of a result."""
+    if target is None or target.shape == fetch.dims:
+        return target
+    size = product(fetch.dims)
+    if not target.flags.c_contiguous or target.size < size:
+        raise InvalidParameter(
+            f"output '{fetch.name}' is {target.dtype}{list(target.shape)}; this run gives "
+            f"{format_shape(fetch.dims)}: accepted: a C-contiguous array of {size} elements or more"
+        )
+    return target.reshape(-1)[:size].reshape(fetch.dims)
+
+
 class _Rest(NamedTuple):
     """What is left of a graph; ``fed`` are the arguments for the arrays that are no constants."""
 
@@ -130,7 +234,7 @@ class _Rest(NamedTuple):
 class _Program:
     """One round: what can be computed now and must be known first, or the whole without such."""
 
-    def __init__(self, graph: Graph, device: str, precision: str):
+    def __init__(self, graph: Graph, settings: "Settings"):
         from .executable import compile_graph
 
         self._graph = graph
@@ -139,7 +243,7 @@ class _Program:
         self._rests: collections.OrderedDict[Any, _Rest] = collections.OrderedDict()
         if self._values:
             graph = _part(graph, [Output(*pair) for pair in zip(self.first, self._values)])
-        self.executable = compile_graph(graph, device, precision)
+        self.executable = compile_graph(graph, settings)
 
     def rest(self, arrays: List[np.ndarray]) -> Tuple[Any, _Rest]:
         """What tells these arrays apart, and the graph that reads them in place of the values."""
@@ -161,7 +265,7 @@ class _Program:
             if node.outputs[0] in self._is_sized:
                 value = node.outputs[0]
                 kind = ValueType(value.element_type, found[value].shape)
-                argument = new.add_variable(f"{value.id} of known size", kind)
+                argument = new.add_input(f"{value.id} of known size", kind)
                 made[value] = argument.id
                 return [argument]
             changes = {
@@ -199,5 +303,6 @@ def _ready(graph: Graph) -> Tuple[List[Value], Set[Value]]:
 def _part(graph: Graph, outputs: List[Output]) -> Graph:
     """The same arguments, and the nodes that ``outputs`` need."""
     part = Graph(graph.name)
-    part.arguments, part.nodes, part.outputs = graph.arguments, graph.nodes, outputs
+    part.arguments, part.variables = graph.arguments, graph.variables
+    part.nodes, part.outputs = graph.nodes, outputs
     return part

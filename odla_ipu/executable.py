@@ -1,79 +1,64 @@
-"""Executables: a lowered computation in a PopART session, run with numpy arrays, saved and loaded.
-
-A :class:`Program` is what an executable file holds: the ModelProto, its weights, and how names,
-shapes and types of the user map to tensors of the device.
-"""
+"""Executables: a program in a PopART session, run with numpy arrays, saved and loaded."""
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from . import container
-from .container import FileContent
-from .device import Device, open_device, translate
+from . import cache, container
+from .binding import RECORDERS, Binding, Runner, Shapes
+from .container import Content, FileContent
+from .device import Device, open_device, recording, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
-from .graph import Capacity, Graph, Value
+from .graph import Graph
 from .kernel import find_kernel
-from .lowering import Lowering, lower
 from .memory import release_pages
-from .passes import device_type, prepare
 from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
-from .types import ElementType, ValueType, element_type
-from .version import VERSION
+from .program import KIND, Port, Program, from_file, make_program, to_file, variable_sections
+from .types import ValueType, product
 
-EXTERNAL_WEIGHTS = 1 << 20
-"""From this many bytes of weights on, they travel in a file of their own beside the model."""
+_WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading a header raises that this package did not write."""
 
-LARGE_WEIGHT = 1 << 16
-"""Weights of fewer bytes stay in the model: each on pages of its own they would be slow to read."""
-
-
-class Port(NamedTuple):
-    """An argument or output: the user's name and type, and the device's.
-
-    ``tensor`` is the id on the device; "" for an argument that the device does not read and for an
-    output that it does not compute: then ``source`` is the name of the argument that it equals, or
-    "" for a constant (kept in ``Program.constants`` under the output's name).
-
-    Where data decide the size of an output, ``type`` has room for all of it, and ``counter`` is the
-    tensor with the number of entries along ``axis`` that a run made.
-    """
-
-    name: str
-    type: ValueType
-    device_type: ElementType
-    tensor: str
-    source: str = ""
-    counter: str = ""
-    axis: int = 0
+SMALL = 1 << 14
+"""Where no input and output has more bytes than this, copying all costs less than binding them."""
 
 
-class Program(NamedTuple):
-    name: str
-    precision: str
-    arguments: List[Port]
-    outputs: List[Port]
-    constants: Dict[str, np.ndarray]
-    model: bytes
-    weights: str
-    """The file with the weights that the model refers to; "" when it carries them itself."""
-    kernels: List[str]
-    """The kernels that the model uses, by the names that callers use."""
+class Settings(NamedTuple):
+    """How a graph is compiled: see ``Computation.compile``."""
+
+    device: Union[str, Device, None] = None
+    precision: str = "fp32"
+    num_ipus: int = 1
+    batches_per_step: int = 1
+    cache: Optional[str] = None
 
 
-def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
-    """Lower ``graph`` and load it on the named device.
+def compile_graph(graph: Graph, settings: Settings) -> "Executable":
+    """Lower ``graph`` (shapes known) and load it, or take what the cache has of it."""
+    device = open_device(settings.device, settings.num_ipus)
+    if settings.cache is None:
+        return _compile(graph, device, settings)
+    path = cache.path(settings.cache, graph, device, settings)
+    kept: Optional[Executable] = cache.load(
+        path, lambda: Executable.of_file(path, device, graph, settings.cache)
+    )
+    if kept is None:
+        kept = _compile(graph, device, settings)
+        cache.store(path, *kept.content())
+    return kept
 
-    Raises InvalidParameter when an op's result still has an open shape.
-    """
+
+def _compile(graph: Graph, device: Device, settings: Settings) -> "Executable":
+    """Raises InvalidParameter when an op's result still has an open shape."""
     for node in graph.used_nodes():
         for result in node.outputs:
-            capacity = _capacity(result)
+            capacity = node.capacity() if result is node.outputs[0] else None
             kind = result.type if capacity is None else capacity.type(result.type)
             if not kind.is_static:
                 raise node.error(
@@ -83,142 +68,120 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
     known = known_outputs(graph)
     if known:
         fed, feeds = as_fed(graph, known)
-        with compile_graph(fed, device, precision) as once:
+        with compile_graph(fed, Settings(device.kind, settings.precision)) as once:
             graph = with_constants(graph, once.run(feeds))
-    opened = open_device(device)
     folder = tempfile.mkdtemp(prefix="odla_ipu-")
     try:
-        program = _program(graph, precision, opened, os.path.join(folder, "weights"))
+        weights = os.path.join(folder, "weights")
+        program = make_program(
+            graph, settings.precision, device, settings.batches_per_step, weights
+        )
         release_pages(one.data for one in graph.constants() if one.data is not None)
-        return Executable(program, opened, folder)
+        return Executable(program, device, folder, cache=settings.cache)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _program(graph: Graph, precision: str, device: Device, weights: str) -> Program:
-    prepared = prepare(graph, precision)
-    lowered = lower(prepared, device.popart, provide=device.provide)
-    sizes = lowered.initializers
-    large = [tensor for tensor, size in sizes.items() if size >= LARGE_WEIGHT]
-    external = sum(sizes[tensor] for tensor in large) >= EXTERNAL_WEIGHTS
-    if external:
-        lowered.builder.saveInitializersExternally(large, weights)
-    return Program(
-        name=graph.name,
-        precision=precision,
-        arguments=_arguments(graph, lowered, precision),
-        outputs=_outputs(graph, prepared, lowered, precision),
-        constants=_constants(graph, prepared),
-        model=lowered.builder.getModelProto(),
-        weights=weights if external else "",
-        kernels=sorted(lowered.kernels),
-    )
-
-
-def _arguments(graph: Graph, lowered: Lowering, precision: str) -> List[Port]:
-    return [
-        Port(
-            argument.id,
-            argument.type,
-            device_type(argument.element_type, precision),
-            lowered.arguments.get(argument.id, ""),
-        )
-        for argument in graph.arguments
-    ]
-
-
-def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -> List[Port]:
-    arguments = {argument.id for argument in graph.arguments}
-    ports = []
-    for output, made in zip(graph.outputs, prepared.outputs):
-        source = made.value.id if made.value.node is None and made.value.data is None else ""
-        tensor, kind = lowered.outputs.get(output.name, ""), output.value.type
-        capacity = _capacity(made.value)
-        ports.append(
-            Port(
-                output.name,
-                kind if capacity is None else capacity.type(kind),
-                device_type(output.value.element_type, precision),
-                tensor,
-                source if source in arguments else "",
-                lowered.counts.get(tensor, ""),
-                0 if capacity is None else capacity.axis,
-            )
-        )
-    return ports
-
-
-def _capacity(value: Value) -> Optional[Capacity]:
-    """How much room ``value`` has, if it is a result whose size data decide."""
-    node = value.node
-    return node.capacity() if node is not None and value is node.outputs[0] else None
-
-
-def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
-    """Outputs that are known before running: as the user wrote them, or as passes found them."""
-    found = {}
-    for output, made in zip(graph.outputs, prepared.outputs):
-        data = output.value.data if output.value.data is not None else made.value.data
-        if data is not None:
-            found[output.name] = data
-    return found
-
-
 class Executable:
     """A computation compiled for one device.
 
-    ``arguments`` and ``outputs`` give names and types.  Safe to use from many threads: runs on one
-    device take turns.  The device stays attached until ``close`` or the end of the object's life.
+    ``arguments`` and ``outputs`` give names and types, ``feeds`` and ``fetches`` the same in
+    order.  Safe to use from many threads: runs on one device take turns.  The device stays attached
+    until ``close`` or the end of the object's life.
     """
 
-    def __init__(self, program: Program, device: Device, folder: str, popef: str = ""):
+    def __init__(
+        self,
+        program: Program,
+        device: Device,
+        folder: str = "",
+        popef: str = "",
+        cache: Optional[str] = None,
+    ):
+        """``folder`` is removed at the end; ``cache`` is where PopART keeps what it compiles."""
         self.device = device.kind
         self.precision = program.precision
+        self.num_ipus = program.num_ipus
+        self.batches_per_step = program.batches
+        self.runner = Runner(program.name, program.ops, device)
         self._program = program
         self._device = device
-        self._lock = device.lock
-        self._session: Any = None
         self._file = ""
         self._stamp: Optional[container.Stamp] = None
-        self._feeds = [_Feed(port) for port in program.arguments]
-        self._names = frozenset(feed.name for feed in self._feeds)
-        self._fetches = _fetches(program.outputs)
-        if self._fetches:
+        self.feeds = [Feed(port, program.batches) for port in program.arguments]
+        self.variable_feeds = [Feed(port, program.batches, True) for port in program.variables]
+        self.fetches = [Fetch(port, program.batches) for port in program.outputs]
+        if program.batches > 1:
+            self._refuse_counts()
+        self._names = frozenset(feed.name for feed in self.feeds)
+        self._places = {feed.name: place for place, feed in enumerate(self.feeds)}
+        self._computes = any(fetch.tensor for fetch in self.fetches)
+        if self._computes:
             device.acquire()
+            device.usage.load(program.size)
         # Not a method: a reference to self would keep it alive for ever.
-        self._finalizer = weakref.finalize(self, _release, device, bool(self._fetches), folder)
-        if self._fetches:
-            with self._lock, _translated(device, f"compiling '{program.name}'"):
-                self._session = self._load(popef)
+        size = program.size if self._computes else 0
+        self._finalizer = weakref.finalize(self, _release, device, self._computes, size, folder)
+        if self._computes:
+            with device.lock, _translated(device, f"compiling '{program.name}'"):
+                self.runner.session = self._load(popef, cache)
+        self._staged = _Staged(self) if _is_small([*self.feeds, *self.fetches]) else None
 
-    def _load(self, popef: str) -> Any:
+    def _load(self, popef: str, cache: Optional[str]) -> Any:
         popart = self._device.popart
-        anchors = {fetch.tensor: popart.AnchorReturnType("All") for fetch in self._fetches}
+        options = popart.SessionOptions()
+        if self.num_ipus > 1:
+            options.virtualGraphMode = popart.VirtualGraphMode.Auto
+        if cache is not None and self._device.can_export:
+            options.enableEngineCaching, options.cachePath = True, cache
+        for recorder in RECORDERS:
+            if recorder.kind == self.device and recorder.reports:
+                name = re.sub(r"\W", "_", self._program.name)
+                folder = os.path.join(recorder.reports, name)
+                options.engineOptions = recording.report_options(self.device, folder)
+        anchors = {
+            tensor: popart.AnchorReturnType("All" if fetch.dims else "Final")
+            for fetch in self.fetches
+            for tensor in fetch.tensors
+        }
         session = popart.InferenceSession(
             fnModel=self._program.model,
-            dataFlow=popart.DataFlow(1, anchors),
+            dataFlow=popart.DataFlow(self.batches_per_step, anchors),
             deviceInfo=self._device.info,
-            userOptions=popart.SessionOptions(),
+            userOptions=options,
         )
         if popef:
             session.loadExecutable(popef)
         session.prepareDevice()
         return session
 
+    def _refuse_counts(self) -> None:
+        for fetch in self.fetches:
+            if fetch.counter:
+                raise InvalidParameter(
+                    f"batches_per_step is {self.batches_per_step}, but data decide the size of "
+                    f"output '{fetch.name}'; accepted: 1"
+                )
+
     @property
     def arguments(self) -> Dict[str, ValueType]:
-        """Names and types of the inputs, in order."""
-        return {port.name: port.type for port in self._program.arguments}
+        """Names and types of the inputs of a run, in order."""
+        return {feed.name: feed.type for feed in self.feeds}
 
     @property
     def outputs(self) -> Dict[str, ValueType]:
-        """Names and types of the results, in order.
+        """Names and types of the results of a run, in order.
 
         Where data decide the size of one, its type has room for all of it; what ``run`` returns
         has the size that it turned out to have.
         """
-        return {port.name: port.type for port in self._program.outputs}
+        return {fetch.name: fetch.type for fetch in self.fetches}
+
+    @property
+    def variables(self) -> Dict[str, np.ndarray]:
+        """What the variables hold, by name: arrays that are read at each run and may be written."""
+        return self._program.values
 
     def run(
         self, inputs: Optional[Mapping[str, Any]] = None, **named: Any
@@ -232,48 +195,91 @@ class Executable:
         given = merged_inputs(inputs, named)
         if given.keys() != self._names:
             self._check_names(given)
-        feeds = {}
-        for feed in self._feeds:
-            array = feed.accept(given[feed.name])
-            if feed.tensor:
-                feeds[feed.tensor] = array
-        results = {
-            fetch.tensor: np.empty(fetch.dims, fetch.device_dtype) for fetch in self._fetches
-        }
-        if self._fetches:
-            self._run(feeds, results)
-        return {port.name: self._result(port, given, results) for port in self._program.outputs}
+        results = self.results([feed.accept(given[feed.name]) for feed in self.feeds])
+        return {fetch.name: array for fetch, array in zip(self.fetches, results)}
 
-    def _run(self, feeds: Dict[str, np.ndarray], results: Dict[str, np.ndarray]) -> None:
-        step = self._device.popart.PyStepIO(feeds, results)
-        with self._lock:
-            session = self._session
-            if session is None:
-                raise self._closed()
-            try:
-                session.run(step)
-            except Exception as error:
-                raise translate(error, f"running '{self._program.name}'") from error
+    def results(self, inputs: Sequence[np.ndarray]) -> List[np.ndarray]:
+        """New arrays for inputs that are as ``run_into`` takes them, which is not checked."""
+        results = [np.empty(fetch.dims, fetch.dtype) for fetch in self.fetches]
+        shapes = self._run(inputs, results)
+        for place, shape in (shapes or {}).items():
+            results[place] = results[place].reshape(-1)[: product(shape)].reshape(shape).copy()
+        return results
 
-    def _result(
-        self, port: Port, given: Mapping[str, Any], results: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
-        if port.tensor:
-            array = results[port.tensor]
-            if port.counter:
-                array = _first(array, int(results[port.counter][0]), port.axis)
-            dtype = port.type.element_type.dtype
-            if array.dtype == dtype:
-                return array
-            with np.errstate(all="ignore"):
-                return array.astype(dtype)
-        source = given[port.source] if port.source else self._program.constants[port.name]
-        return np.array(source, port.type.element_type.dtype)
+    def run_into(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
+        """Run once, reading and writing arrays of the caller, in the order of the declarations.
+
+        They have the declared shapes and types, native and C-contiguous; None for an output that
+        is not wanted.  An output may be an input, but must not overlap one in part.  Returns the
+        shapes by place of outputs whose size data decide, None without such; these hold their
+        elements from the first one on.  Raises InvalidParameter for other arrays, and the device's
+        errors.
+        """
+        self._check(inputs, outputs)
+        return self._run(inputs, outputs)
+
+    def bind(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Binding:
+        """As ``run_into``, for many runs on the same arrays: ``bind(...).run()``."""
+        self._check(inputs, outputs)
+        binding = Binding(self, inputs, outputs)
+        binding.owner = self
+        return binding
+
+    def _run(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
+        if self._staged is None:
+            return Binding(self, inputs, outputs).run()
+        with self.runner.lock:
+            return self._staged.run(inputs, outputs)
+
+    def _check(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
+        self.check_inputs(inputs)
+        if len(outputs) != len(self.fetches):
+            raise InvalidParameter(
+                f"'{self._program.name}': {len(outputs)} outputs; accepted: {len(self.fetches)}"
+            )
+        for fetch, target in zip(self.fetches, outputs):
+            if target is not None and (
+                target.__class__ is not np.ndarray
+                or target.shape != fetch.dims
+                or target.dtype != fetch.dtype
+                or not target.flags.c_contiguous
+                or not target.flags.writeable
+            ):
+                raise _unfit("output", fetch, target)
+
+    def check_inputs(self, inputs: Sequence[np.ndarray]) -> None:
+        """Raises InvalidParameter for inputs that ``run_into`` does not take."""
+        if len(inputs) != len(self.feeds):
+            raise InvalidParameter(
+                f"'{self._program.name}': {len(inputs)} inputs; accepted: {len(self.feeds)}"
+            )
+        for feed, array in zip(self.feeds, inputs):
+            if (
+                array.__class__ is not np.ndarray
+                or array.shape != feed.dims
+                or array.dtype != feed.dtype
+                or not array.flags.c_contiguous
+            ):
+                raise _unfit("input", feed, array)
+
+    def known(self, fetch: "Fetch", inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """An output that is not computed: the input or variable that it equals, or a constant."""
+        if not fetch.source:
+            return fetch.repeated(self._program.constants[fetch.name])
+        if fetch.source in self._places:
+            return inputs[self._places[fetch.source]]
+        return self._program.values[fetch.source]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
-        expected = ", ".join(f"{port.name}: {port.type}" for port in self._program.arguments)
+        expected = ", ".join(f"{feed.name}: {feed.type}" for feed in self.feeds)
         unknown = sorted(set(given) - self._names, key=str)
-        missing = [feed.name for feed in self._feeds if feed.name not in given]
+        missing = [feed.name for feed in self.feeds if feed.name not in given]
         problems = []
         if unknown:
             problems.append(f"unknown input {', '.join(map(repr, unknown))}")
@@ -285,12 +291,9 @@ class Executable:
 
     def close(self) -> None:
         """Free the session and give the device back; running afterwards is an error."""
-        with self._lock:
-            self._session = None
+        with self.runner.lock:
+            self.runner.session = None
         self._finalizer()
-
-    def _closed(self) -> InvalidParameter:
-        return InvalidParameter(f"'{self._program.name}' is closed; compile it again")
 
     def __enter__(self) -> "Executable":
         return self
@@ -309,67 +312,108 @@ class Executable:
         """
         path = os.fsdecode(path)
         if not self._finalizer.alive:
-            raise self._closed()
-        if self._stamp:
+            raise self.runner.closed()
+        if self._stamp and not self.variables:
             container.copy(self._file, self._stamp, path)
             return
-        program = self._program
-        header = {
-            "package": VERSION,
-            "target": self.device,
-            "engine": self._device.popart.versionString(),
-            "name": program.name,
-            "precision": program.precision,
-            "kernels": program.kernels,
-            "arguments": [_port_to_json(port) for port in program.arguments],
-            "outputs": [_port_to_json(port) for port in program.outputs],
-            "constants": {
-                name: {"type": element_type(data.dtype).name, "dims": list(data.shape)}
-                for name, data in program.constants.items()
-            },
-        }
-        sections: Dict[str, container.Content] = {"model": program.model}
-        if program.weights:
-            sections["weights"] = FileContent(program.weights)
-        for name, data in program.constants.items():
-            sections[f"constant {name}"] = data.tobytes()
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
-            if self._session is not None and self._device.can_export:
-                exported = os.path.join(folder, "executable.popef")
-                with self._lock, _translated(self._device, f"exporting '{program.name}'"):
-                    self._session.compileAndExport(exported)
-                sections["popef"] = FileContent(exported)
-            container.write(path, header, sections)
+            container.write(path, *(self._reloaded() if self._stamp else self._exported(folder)))
+
+    def to_bytes(self) -> bytes:
+        """What :meth:`save` would write."""
+        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
+            path = os.path.join(folder, "executable.odla")
+            self.save(path)
+            with open(path, "rb") as file:
+                return file.read()
+
+    def content(self) -> Tuple[Dict[str, Any], Dict[str, Content]]:
+        """Header and sections of an executable file, without what PopART compiled."""
+        return to_file(self._program, self.device, self._device.popart.versionString())
+
+    def _exported(self, folder: str) -> Tuple[Dict[str, Any], Dict[str, Content]]:
+        """The same with what PopART exports, which is put into ``folder``."""
+        header, sections = self.content()
+        if self.runner.session is not None and self._device.can_export:
+            exported = os.path.join(folder, "executable.popef")
+            with self.runner.lock, _translated(self._device, f"exporting '{self._program.name}'"):
+                self.runner.session.compileAndExport(exported)
+            sections["popef"] = FileContent(exported)
+        return header, sections
+
+    def _reloaded(self) -> Tuple[Dict[str, Any], Dict[str, Content]]:
+        """The content of the file that it was loaded from, with what the variables hold now."""
+        if container.stamp(self._file) != self._stamp:
+            raise BadFile(f"{self._file} has changed since it was loaded; load it again")
+        header, places = container.read(self._file, KIND)
+        sections: Dict[str, Content] = {
+            name: FileContent(self._file, *place) for name, place in places.items()
+        }
+        sections.update(variable_sections(self.variables))
+        return header, sections
 
     @classmethod
     def load(
-        cls, path: Union[str, "os.PathLike[str]"], device: Optional[str] = None
+        cls, path: Union[str, "os.PathLike[str]"], device: Union[str, Device, None] = None
     ) -> "Executable":
         """Load an executable file on ``device`` (as for ``compile``).
 
         Raises FileMissing, or BadFile for a truncated, tampered, newer or foreign file.
         """
-        path = os.path.abspath(os.fsdecode(path))
-        stamp = container.stamp(path)
-        header, sections = container.read(path)
-        opened = open_device(device)
+        return cls._load_file(os.path.abspath(os.fsdecode(path)), device)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, device: Union[str, Device, None] = None) -> "Executable":
+        """As :meth:`load`, of the bytes of a file."""
+        data = bytes(data)
+        container.read(data, KIND)
+        folder = tempfile.mkdtemp(prefix="odla_ipu-")
         try:
-            program = _program_of(path, header, sections)
-            compiled_here = (header["target"], header["engine"]) == (
-                opened.kind,
-                opened.popart.versionString(),
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise BadFile(f"{path}: the header lacks or misspells {error}; compile again") from None
+            path = os.path.join(folder, "executable.odla")
+            with open(path, "wb") as file:
+                file.write(data)
+            return cls._load_file(path, device, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @classmethod
+    def _load_file(cls, path: str, device: Union[str, Device, None], own: str = "") -> "Executable":
+        """``own`` is a folder to remove when the executable is closed."""
+        stamp = container.stamp(path)
+        header, sections = container.read(path, KIND)
+        try:
+            num_ipus = int(header["num_ipus"])
+            program = from_file(path, header, sections)
+            target = (header["target"], header["engine"])
+        except _WRONG as error:
+            raise container.malformed(path, error) from None
+        opened = open_device(device, num_ipus)
         for name in program.kernels:
             opened.provide(find_kernel(name))
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
             popef = ""
-            if compiled_here and "popef" in sections:
+            if "popef" in sections and target == (opened.kind, opened.popart.versionString()):
                 popef = os.path.join(folder, "executable.popef")
                 with open(popef, "wb") as file:
                     file.write(container.content(path, sections["popef"]))
-            executable = cls(program, opened, "", popef)
+            executable = cls(program, opened, own, popef)
+        executable._file, executable._stamp = path, stamp
+        return executable
+
+    @classmethod
+    def of_file(cls, path: str, device: Device, graph: Graph, cache: Optional[str]) -> "Executable":
+        """The executable of ``graph`` from a file of the cache; it has the graph's variables."""
+        stamp = container.stamp(path)
+        header, sections = container.read(path, KIND)
+        try:
+            program = from_file(path, header, sections)
+        except _WRONG as error:
+            raise container.malformed(path, error) from None
+        for name in program.kernels:
+            device.provide(find_kernel(name))
+        values = {variable.id: variable.array for variable in graph.variables}
+        executable = cls(program._replace(values=values), device, cache=cache)
         executable._file, executable._stamp = path, stamp
         return executable
 
@@ -388,20 +432,94 @@ def merged_inputs(
     return {**inputs, **named}
 
 
-class _Feed:
+class _Staged:
+    """A program's own small arrays, bound once; the caller's are copied to and from them."""
+
+    def __init__(self, executable: Executable):
+        self._inputs = [np.zeros(feed.dims, feed.dtype) for feed in executable.feeds]
+        self._outputs = [np.zeros(fetch.dims, fetch.dtype) for fetch in executable.fetches]
+        self._binding = Binding(executable, self._inputs, self._outputs)
+
+    def run(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
+        for mine, given in zip(self._inputs, inputs):
+            np.copyto(mine, given)
+        shapes = self._binding.run()
+        for mine, target in zip(self._outputs, outputs):
+            if target is not None:
+                np.copyto(target, mine)
+        return shapes
+
+
+def _is_small(ports: "Sequence[Union[Feed, Fetch]]") -> bool:
+    return all(port.dtype.itemsize * product(port.dims) <= SMALL for port in ports)
+
+
+def _unfit(kind: str, port: "Union[Feed, Fetch]", given: Any) -> InvalidParameter:
+    found = f"of type {type(given).__name__}"
+    if isinstance(given, np.ndarray):
+        found = f"{given.dtype}{list(given.shape)}"
+        if not given.flags.c_contiguous:
+            found += ", not C-contiguous"
+        elif not given.flags.writeable:
+            found += ", read-only"
+    return InvalidParameter(
+        f"{kind} '{port.name}' is {found}; accepted: a C-contiguous array of {port.type}"
+    )
+
+
+class Fetch:
+    """One output at the door; without a ``tensor`` it is an argument or a constant.
+
+    With a ``counter``, ``dims`` have room for all, and that says how many are there along ``axis``.
+    """
+
+    def __init__(self, port: Port, batches: int):
+        self.name = port.name
+        self.type = _of_step(port.type, batches)
+        self.tensor = port.tensor
+        self.tensors = [one for one in (port.tensor, port.counter) if one]
+        self.counter = port.counter
+        self.axis = port.axis
+        self.source = port.source
+        self.dims = self.type.dims
+        self.dtype = port.type.element_type.dtype
+        self.device_dtype = port.device_type.dtype
+        self.converts = self.device_dtype != self.dtype
+        self._batches = batches
+
+    def repeated(self, batch: np.ndarray) -> np.ndarray:
+        """The array of a step for what is the same in every batch."""
+        return batch if batch.shape == self.dims else np.concatenate([batch] * self._batches)
+
+
+def _of_step(kind: ValueType, batches: int) -> ValueType:
+    """The type of an array for all batches of a step: they follow each other in dimension 0."""
+    if not kind.shape:
+        return kind
+    return ValueType(kind.element_type, (batches * kind.dims[0], *kind.dims[1:]))
+
+
+class Feed:
     """One argument at the door: what arrives is checked and converted for the device."""
 
-    def __init__(self, port: Port):
+    def __init__(self, port: Port, batches: int, is_variable: bool = False):
         self.name = port.name
-        self.type = port.type
+        self.type = port.type if is_variable else _of_step(port.type, batches)
         self.tensor = port.tensor
-        self.dims = port.type.dims
+        self.dims = self.type.dims
         self.dtype = port.type.element_type.dtype
         self.device_type = port.device_type
-        self.converts = bool(port.tensor) and port.device_type is not port.type.element_type
+        converts = port.device_type is not port.type.element_type
+        repeats = batches > 1 and (is_variable or not self.dims)
+        self.staged: Optional[Tuple[int, ...]] = None
+        """The shape of what is fed, where it is not the array itself."""
+        if self.tensor and (converts or repeats):
+            self.staged = (batches, *self.dims) if repeats else self.dims
 
     def accept(self, given: Any) -> np.ndarray:
-        """``given`` itself when nothing has to change."""
+        """``given`` as an array of the declared type; itself when nothing has to change."""
         array = given
         if (
             type(array) is not np.ndarray
@@ -414,9 +532,11 @@ class _Feed:
                 f"input '{self.name}' has the shape {list(array.shape)}; "
                 f"accepted: {list(self.dims)}"
             )
-        if self.converts:
-            return convert(array, self.device_type, f"input '{self.name}'")
         return array
+
+    def converted(self, array: np.ndarray) -> np.ndarray:
+        """``array`` in the device's type; raises InvalidParameter for integers out of range."""
+        return convert(array, self.device_type, f"input '{self.name}'")
 
     def _as_array(self, given: Any) -> np.ndarray:
         if not isinstance(given, (np.ndarray, np.generic)):
@@ -446,31 +566,6 @@ _NUMBERS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
 """Kinds of numpy types whose plain numbers become those of a kind, if they fit."""
 
 
-def _first(array: np.ndarray, count: int, axis: int) -> np.ndarray:
-    """The first ``count`` entries along ``axis``."""
-    return np.ascontiguousarray(array[(slice(None),) * axis + (slice(count),)])
-
-
-class _Fetch(NamedTuple):
-    tensor: str
-    dims: Tuple[int, ...]
-    device_dtype: np.dtype
-
-
-def _fetches(outputs: List[Port]) -> List[_Fetch]:
-    found = {
-        port.tensor: _Fetch(port.tensor, port.type.dims, port.device_type.dtype)
-        for port in outputs
-        if port.tensor
-    }
-    counts = {
-        port.counter: _Fetch(port.counter, (1,), ElementType.INT32.dtype)
-        for port in outputs
-        if port.counter
-    }
-    return [*found.values(), *counts.values()]
-
-
 class _translated:
     """Turns what PopART raises inside into odla_ipu's errors."""
 
@@ -485,71 +580,9 @@ class _translated:
             raise translate(error, self.where) from error
 
 
-def _release(device: Device, attached: bool, folder: str) -> None:
+def _release(device: Device, attached: bool, size: int, folder: str) -> None:
     if attached:
+        device.usage.load(-size)
         device.release()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _port_to_json(port: Port) -> Dict[str, Any]:
-    return {
-        "name": port.name,
-        "type": port.type.element_type.name,
-        "dims": list(port.type.dims),
-        "device_type": port.device_type.name,
-        "tensor": port.tensor,
-        "source": port.source,
-        "counter": port.counter,
-        "axis": port.axis,
-    }
-
-
-def _port_of(entry: Mapping[str, Any]) -> Port:
-    return Port(
-        entry["name"],
-        ValueType(ElementType[entry["type"]], tuple(int(dim) for dim in entry["dims"])),
-        ElementType[entry["device_type"]],
-        entry["tensor"],
-        entry["source"],
-        entry["counter"],
-        entry["axis"],
-    )
-
-
-def _program_of(
-    path: str, header: Mapping[str, Any], sections: Mapping[str, container.Section]
-) -> Program:
-    constants = {}
-    for name, entry in header["constants"].items():
-        data = container.content(path, sections[f"constant {name}"])
-        dtype = ElementType[entry["type"]].dtype
-        constants[name] = np.frombuffer(data, dtype).reshape(entry["dims"])
-    return Program(
-        name=header["name"],
-        precision=header["precision"],
-        arguments=[_port_of(entry) for entry in header["arguments"]],
-        outputs=[_port_of(entry) for entry in header["outputs"]],
-        constants=constants,
-        model=_model_of(path, sections),
-        weights="",
-        kernels=[str(name) for name in header["kernels"]],
-    )
-
-
-def _model_of(path: str, sections: Mapping[str, container.Section]) -> bytes:
-    """The ModelProto, with its weights where they lie in the executable file."""
-    model = container.content(path, sections["model"])
-    if "weights" not in sections:
-        return model
-    import onnx  # after popart, which refuses to load the other way round
-
-    proto = onnx.ModelProto.FromString(model)
-    for initializer in proto.graph.initializer:
-        if initializer.data_location == onnx.TensorProto.EXTERNAL:
-            for entry in initializer.external_data:
-                if entry.key == "location":
-                    entry.value = path
-                elif entry.key == "offset":
-                    entry.value = str(int(entry.value) + sections["weights"].offset)
-    return proto.SerializeToString()

@@ -26,14 +26,14 @@ from typing import (
 
 import numpy as np
 
-from .errors import InternalError, InvalidParameter
+from .errors import InternalError, InvalidParameter, UnsupportedType
 from .types import ElementType, Shape, ValueType, check_shape, element_type, format_shape, known
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class Value:
-    """A tensor of a graph: an argument, a constant (``data`` is set) or a result of a node."""
+    """A tensor of a graph: an argument, a variable, a constant (``data``) or a result of a node."""
 
     __slots__ = ("data", "graph", "id", "node", "type")
 
@@ -74,6 +74,39 @@ class Value:
 
     def __repr__(self) -> str:
         return f"<Value %{self.id}: {self.type}>"
+
+
+class Variable(Value):
+    """A value that keeps numbers of its own between runs: zeros, until it is set.
+
+    Its ``array``, in host memory, is fed at every run of every program that is made of its graph.
+    """
+
+    __slots__ = ("array",)
+
+    def __init__(self, graph: "Graph", id: str, type: ValueType, array: np.ndarray):
+        super().__init__(graph, id, type)
+        self.array = array
+
+    def set(self, data: Any) -> None:
+        """Copy ``data`` into it, for the runs that follow; nothing is compiled again.
+
+        Raises InvalidParameter for another shape, UnsupportedType for another element type.
+        """
+        given = np.asarray(data)
+        if not isinstance(data, (np.ndarray, np.generic)):
+            given = given.astype(self.array.dtype)
+        if given.shape != self.array.shape:
+            raise InvalidParameter(
+                f"variable '{self.id}': the shape {list(given.shape)}; accepted: "
+                f"{list(self.array.shape)}"
+            )
+        if given.dtype.newbyteorder("=") != self.array.dtype:
+            raise UnsupportedType(
+                f"variable '{self.id}' takes {self.array.dtype}, not {given.dtype}; use .astype to "
+                "convert it"
+            )
+        np.copyto(self.array, given)
 
 
 class Node:
@@ -155,7 +188,7 @@ class Output:
 
 
 class Graph:
-    """Arguments, nodes in order of execution, and outputs.
+    """Arguments, variables, nodes in order of execution, and outputs.
 
     ``origin``, when set, is what new nodes note as their place of origin (frontends use it for the
     name of the source node); otherwise it is the line of the user's code.
@@ -172,6 +205,7 @@ class Graph:
         self.parent = parent
         self.root: Graph = self if parent is None else parent.root
         self.arguments: List[Value] = []
+        self.variables: List[Variable] = []
         self.nodes: List[Node] = []
         self.outputs: List[Output] = []
         self.scopes: List[Node] = []
@@ -188,13 +222,28 @@ class Graph:
         """A new graph input, bound by ``id``, which no other value may have."""
         if isinstance(id, str) and id in self._ids:
             raise InvalidParameter(f"argument '{id}': a value of that name exists; choose another")
-        return self.add_variable(id, type)
+        return self.add_input(id, type)
 
-    def add_variable(self, id: str, type: ValueType) -> Value:
+    def add_input(self, id: str, type: ValueType) -> Value:
         """A new graph input with ``id``, or a number appended to it."""
         value = Value(self, self.unique_id(id), type)
         self.arguments.append(value)
         return value
+
+    def create_variable(
+        self, id: str, type: ValueType, array: Optional[np.ndarray] = None
+    ) -> Variable:
+        """A value that is fed from ``array`` (zeros when None), which is not copied."""
+        if array is None:
+            array = np.zeros(type.dims, type.element_type.dtype)
+        variable = Variable(self, self.unique_id(id), type, array)
+        self.variables.append(variable)
+        return variable
+
+    @property
+    def fed(self) -> List[Value]:
+        """What a run feeds: arguments, then variables."""
+        return [*self.arguments, *self.variables]
 
     def add_constant(self, data: np.ndarray, id: Optional[str] = None) -> Value:
         """A constant that refers to ``data`` (not copied; do not write to it afterwards)."""
@@ -327,6 +376,7 @@ class Graph:
     def _lines(self, kind: str) -> List[str]:
         lines = [f"{kind} {self.name} {{"]
         lines += [f"  argument %{value.id}: {value.type}" for value in self.arguments]
+        lines += [f"  variable %{value.id}: {value.type}" for value in self.variables]
         for node in self.nodes:
             lines.append(f"  {_format_node(node)}")
             for body in node.bodies:
@@ -406,7 +456,8 @@ def rewrite(
     old values to new ones) and returns the new results, or None to copy the node as it is, or
     nothing (an empty list) when it puts the results into ``values.later``.  Nodes inside others
     are rewritten as these are copied, with ``new`` the graph around them.
-    ``argument_type`` and ``constant`` give arguments another type and constants other data.
+    ``argument_type`` and ``constant`` give arguments another type and constants other data;
+    variables take the element type only.
     Takes time linear in the size of the graph.
     """
     new = Graph(graph.name)
@@ -414,6 +465,10 @@ def rewrite(
     for argument in graph.arguments:
         kind = argument.type if argument_type is None else argument_type(argument)
         values[argument] = new.add_argument(argument.id, kind)
+    for variable in graph.variables:
+        kind = variable.type if argument_type is None else argument_type(variable)
+        kind = ValueType(kind.element_type, variable.shape)
+        values[variable] = new.create_variable(variable.id, kind, variable.array)
     results = values.carry(graph, new)
     new.outputs = [Output(output.name, one) for output, one in zip(graph.outputs, results)]
     return new

@@ -108,7 +108,7 @@ def _node(
     values: List[Any] = [
         None
         if info is None
-        else graph.add_variable(
+        else graph.add_input(
             f"input {index}", ValueType(element_type(info.dtype), tuple(info.shape))
         )
         for index, info in enumerate(inputs)

@@ -305,7 +305,7 @@ class Loop(_Scope, declare=False):
         if 0 in start.shape and start.type.is_static:
             variable = _empty(self.body, start.type)
         else:
-            variable = self.body.add_variable(id, start.type)
+            variable = self.body.add_input(id, start.type)
         self.variables.append(variable)
         return variable
 
