@@ -57,6 +57,8 @@ def _float_cases():
     seen = set()
     for case in cases():
         sample, reference = case.values
+        if not hasattr(odla, sample.op):
+            continue  # kernels, which take FLOAT32 only; passes see to that
         changed = sample._replace(operands=tuple(map(_narrowed, sample.operands)))
         if sample.attributes.get("target_type") == "float16":
             continue  # test_cast_to: numbers rounded beyond 65504 saturate
