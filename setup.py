@@ -1,5 +1,71 @@
-"""Build entry point; everything is declared in pyproject.toml."""
+"""Builds the C library; all else is declared in pyproject.toml."""
 
-from setuptools import setup
+import os
+import sys
 
-setup()
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ABI = os.path.join("odla_ipu", "abi")
+LIBRARY = "odla_ipu.abi.libodla_ipu"
+BRIDGE = "odla_ipu.abi._bridge"
+
+sys.path.insert(0, os.path.join(HERE, ABI))
+import build as abi  # noqa: E402
+
+
+class BuildExt(build_ext):
+    """Builds libodla_ipu.so, which is no module of Python, beside the extension module."""
+
+    def get_ext_filename(self, fullname):
+        *packages, name = fullname.split(".")
+        if name == LIBRARY.rpartition(".")[2]:
+            return os.path.join(*packages, "libodla_ipu.so")
+        return super().get_ext_filename(fullname)
+
+    def get_export_symbols(self, ext):
+        return []
+
+    def build_extension(self, ext):
+        folder = os.path.join(self.build_temp, "odla_ipu")
+        if ext.name == LIBRARY:
+            source, linker = abi.write_generated(folder)
+            ext.sources = [*ext.sources, source]
+            ext.include_dirs = [*ext.include_dirs, folder]
+            ext.extra_link_args = linker
+        else:
+            source = os.path.join(folder, "_bridge.c")
+            os.makedirs(folder, exist_ok=True)
+            abi.bridge().emit_c_code(source)
+            ext.sources = [source]
+        super().build_extension(ext)
+
+
+def relative(path):
+    return os.path.relpath(path, HERE)
+
+
+headers = [os.path.join(ABI, "bridge.h"), os.path.join(ABI, "bridge.c")]
+includes = [os.path.join("odla_ipu", "include"), ABI, os.path.join(ABI, "library")]
+setup(
+    cmdclass={"build_ext": BuildExt},
+    ext_modules=[
+        Extension(
+            LIBRARY,
+            [relative(path) for path in abi.sources()],
+            include_dirs=includes,
+            depends=headers,
+            language="c++",
+            extra_compile_args=abi.COMPILE_ARGUMENTS,
+        ),
+        Extension(
+            BRIDGE,
+            [],
+            include_dirs=includes,
+            depends=headers,
+            # PyConfig, by which Python is started, is no part of the limited API.
+            define_macros=[("_CFFI_NO_LIMITED_API", None)],
+        ),
+    ],
+)
