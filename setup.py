@@ -1,18 +1,27 @@
-"""Builds the C library; all else is declared in pyproject.toml."""
+"""Builds the C library and lists the packages; all else is declared in pyproject.toml."""
 
+import importlib.util
 import os
-import sys
 
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ABI = os.path.join("odla_ipu", "abi")
+KERNELS = "odla_ipu.kernels"
 LIBRARY = "odla_ipu.abi.libodla_ipu"
 BRIDGE = "odla_ipu.abi._bridge"
 
-sys.path.insert(0, os.path.join(HERE, ABI))
-import build as abi  # noqa: E402
+
+def load(path):
+    """A module of the package, which is not installed yet."""
+    spec = importlib.util.spec_from_file_location("odla_ipu_build", os.path.join(HERE, path))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+abi = load(os.path.join(ABI, "build.py"))
 
 
 class BuildExt(build_ext):
@@ -29,6 +38,7 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext):
         folder = os.path.join(self.build_temp, "odla_ipu")
+        os.makedirs(folder, exist_ok=True)
         if ext.name == LIBRARY:
             source, linker = abi.write_generated(folder)
             ext.sources = [*ext.sources, source]
@@ -36,24 +46,25 @@ class BuildExt(build_ext):
             ext.extra_link_args = linker
         else:
             source = os.path.join(folder, "_bridge.c")
-            os.makedirs(folder, exist_ok=True)
             abi.bridge().emit_c_code(source)
             ext.sources = [source]
         super().build_extension(ext)
 
 
-def relative(path):
-    return os.path.relpath(path, HERE)
-
-
 headers = [os.path.join(ABI, "bridge.h"), os.path.join(ABI, "bridge.c")]
 includes = [os.path.join("odla_ipu", "include"), ABI, os.path.join(ABI, "library")]
 setup(
+    packages=[
+        *find_packages(include=["odla_ipu*"]),
+        KERNELS,
+        *(f"{KERNELS}.{name}" for name in find_packages("kernels")),
+    ],
+    package_dir={KERNELS: "kernels"},
     cmdclass={"build_ext": BuildExt},
     ext_modules=[
         Extension(
             LIBRARY,
-            [relative(path) for path in abi.sources()],
+            [os.path.relpath(path, HERE) for path in abi.sources()],
             include_dirs=includes,
             depends=headers,
             language="c++",

@@ -10,6 +10,7 @@
 
 import collections
 import math
+import os
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
@@ -18,7 +19,7 @@ import numpy as np
 
 from . import interpreter
 from .errors import InvalidParameter
-from .graph import Graph, Value, specialise, walk
+from .graph import Graph, Value, Variable, specialise, walk
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
 
 if TYPE_CHECKING:
@@ -69,6 +70,15 @@ class Computation:
         """
         return self.graph.innermost.add_constant(_as_array(data, name), name)
 
+    def variable(
+        self, shape: Sequence[int], dtype: Any = "float32", name: str = "variable"
+    ) -> Variable:
+        """A value of zeros that ``variable.set(array)`` changes between runs, at no other cost."""
+        kind = ValueType(element_type(dtype), check_shape(shape, f"variable '{name}'"))
+        if not kind.is_static:
+            raise InvalidParameter(f"variable '{name}' is {kind}; accepted: a shape of known sizes")
+        return self.graph.root.create_variable(name, kind)
+
     def output(self, value: Value, name: Optional[str] = None) -> Value:
         """Make ``value`` a result, named ``name`` (the value's id when None).
 
@@ -89,6 +99,41 @@ class Computation:
 
     def __str__(self) -> str:
         return str(self.graph)
+
+    # Files.
+
+    def save(self, path: "Union[str, os.PathLike[str]]") -> None:
+        """Write a file that :meth:`load` makes the same computation of.
+
+        Raises InvalidParameter while an If or Loop is open, FileMissing without the folder of
+        ``path``, OdlaError for what cannot be written.
+        """
+        from . import serialise
+
+        serialise.save(self.graph, os.fsdecode(path))
+
+    @classmethod
+    def load(cls, path: "Union[str, os.PathLike[str]]") -> "Computation":
+        """The computation of a file; its constants are read from there when they are needed.
+
+        Raises FileMissing, or BadFile for a truncated, tampered, newer or foreign file.
+        """
+        from . import serialise
+
+        return cls(graph=serialise.load(os.path.abspath(os.fsdecode(path))))
+
+    def to_bytes(self) -> bytes:
+        """What :meth:`save` would write."""
+        from . import serialise
+
+        return serialise.pack(self.graph)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Computation":
+        """As :meth:`load`, of the bytes of a file; constants refer to them."""
+        from . import serialise
+
+        return cls(graph=serialise.load(bytes(data)))
 
     # Running.
 
@@ -159,6 +204,7 @@ class Computation:
             precision,
             len(self.graph.nodes),
             len(self.graph.arguments),
+            len(self.graph.variables),
             tuple(output.name for output in self.graph.outputs),
             tuple(sorted(shapes.items())),
         )
@@ -205,6 +251,11 @@ def current() -> Computation:
 def argument(name: str, shape: Sequence[Dim], dtype: Any = "float32") -> Value:
     """:meth:`Computation.argument` of the open computation."""
     return current().argument(name, shape, dtype)
+
+
+def variable(shape: Sequence[int], dtype: Any = "float32", id: str = "variable") -> Variable:
+    """:meth:`Computation.variable` of the open computation."""
+    return current().variable(shape, dtype, id)
 
 
 def constant(data: Any, name: Optional[str] = None) -> Value:

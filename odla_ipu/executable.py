@@ -8,22 +8,26 @@ import os
 import shutil
 import tempfile
 import weakref
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import container
+from .binding import Binding, Runner, Shapes
 from .container import FileContent
 from .device import Device, open_device, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
-from .graph import Graph
+from .graph import Capacity, Graph, Value
+from .kernel import find_kernel
 from .lowering import Lowering, lower
 from .memory import release_pages
 from .passes import device_type, prepare
 from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
-from .types import ElementType, ValueType, element_type
+from .types import ElementType, ValueType, element_type, product
 from .version import VERSION
+
+KIND = "executable"
 
 EXTERNAL_WEIGHTS = 1 << 20
 """From this many bytes of weights on, they travel in a file of their own beside the model."""
@@ -31,13 +35,19 @@ EXTERNAL_WEIGHTS = 1 << 20
 LARGE_WEIGHT = 1 << 16
 """Weights of fewer bytes stay in the model: each on pages of its own they would be slow to read."""
 
+SMALL = 1 << 14
+"""Where no input and output has more bytes than this, copying all costs less than binding them."""
+
 
 class Port(NamedTuple):
     """An argument or output: the user's name and type, and the device's.
 
     ``tensor`` is the id on the device; "" for an argument that the device does not read and for an
-    output that it does not compute: then ``source`` is the name of the argument that it equals, or
+    output that it does not compute: then ``source`` is the name of what is fed and it equals, or
     "" for a constant (kept in ``Program.constants`` under the output's name).
+
+    Where data decide the size of an output, ``type`` has room for all of it, and ``counter`` is the
+    tensor with the number of entries along ``axis`` that a run made.
     """
 
     name: str
@@ -45,17 +55,24 @@ class Port(NamedTuple):
     device_type: ElementType
     tensor: str
     source: str = ""
+    counter: str = ""
+    axis: int = 0
 
 
 class Program(NamedTuple):
     name: str
     precision: str
     arguments: List[Port]
+    variables: List[Port]
     outputs: List[Port]
+    values: Dict[str, np.ndarray]
+    """What the variables hold, now."""
     constants: Dict[str, np.ndarray]
     model: bytes
     weights: str
     """The file with the weights that the model refers to; "" when it carries them itself."""
+    kernels: List[str]
+    """The kernels that the model uses, by the names that callers use."""
 
 
 def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
@@ -68,7 +85,7 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
     opened = open_device(device)
     folder = tempfile.mkdtemp(prefix="odla_ipu-")
     try:
-        program = _program(graph, precision, opened.popart, os.path.join(folder, "weights"))
+        program = _program(graph, precision, opened, os.path.join(folder, "weights"))
         release_pages(one.data for one in graph.constants() if one.data is not None)
         return Executable(program, opened, folder)
     except BaseException:
@@ -76,9 +93,9 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
         raise
 
 
-def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program:
+def _program(graph: Graph, precision: str, device: Device, weights: str) -> Program:
     prepared = prepare(graph, precision)
-    lowered = lower(prepared, popart)
+    lowered = lower(prepared, device.popart, provide=device.provide)
     sizes = lowered.initializers
     large = [tensor for tensor, size in sizes.items() if size >= LARGE_WEIGHT]
     external = sum(sizes[tensor] for tensor in large) >= EXTERNAL_WEIGHTS
@@ -87,41 +104,54 @@ def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program
     return Program(
         name=graph.name,
         precision=precision,
-        arguments=_arguments(graph, lowered, precision),
+        arguments=_inputs(graph.arguments, lowered, precision),
+        variables=_inputs(graph.variables, lowered, precision),
         outputs=_outputs(graph, prepared, lowered, precision),
+        values={variable.id: variable.array for variable in graph.variables},
         constants=_constants(graph, prepared),
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
+        kernels=sorted(lowered.kernels),
     )
 
 
-def _arguments(graph: Graph, lowered: Lowering, precision: str) -> List[Port]:
+def _inputs(values: Sequence[Value], lowered: Lowering, precision: str) -> List[Port]:
     return [
         Port(
-            argument.id,
-            argument.type,
-            device_type(argument.element_type, precision),
-            lowered.arguments.get(argument.id, ""),
+            value.id,
+            value.type,
+            device_type(value.element_type, precision),
+            lowered.arguments.get(value.id, ""),
         )
-        for argument in graph.arguments
+        for value in values
     ]
 
 
 def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -> List[Port]:
-    arguments = {argument.id for argument in graph.arguments}
+    fed = {value.id for value in graph.fed}
     ports = []
     for output, made in zip(graph.outputs, prepared.outputs):
         source = made.value.id if made.value.node is None and made.value.data is None else ""
+        tensor, kind = lowered.outputs.get(output.name, ""), output.value.type
+        capacity = _capacity(made.value)
         ports.append(
             Port(
                 output.name,
-                output.value.type,
+                kind if capacity is None else capacity.type(kind),
                 device_type(output.value.element_type, precision),
-                lowered.outputs.get(output.name, ""),
-                source if source in arguments else "",
+                tensor,
+                source if source in fed else "",
+                lowered.counts.get(tensor, ""),
+                0 if capacity is None else capacity.axis,
             )
         )
     return ports
+
+
+def _capacity(value: Value) -> Optional[Capacity]:
+    """How much room ``value`` has, if it is a result whose size data decide."""
+    node = value.node
+    return node.capacity() if node is not None and value is node.outputs[0] else None
 
 
 def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
@@ -137,36 +167,40 @@ def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
 class Executable:
     """A computation compiled for one device.
 
-    ``arguments`` and ``outputs`` give names and types.  Safe to use from many threads: runs on one
-    device take turns.  The device stays attached until ``close`` or the end of the object's life.
+    ``arguments`` and ``outputs`` give names and types, ``feeds`` and ``fetches`` the same in
+    order.  Safe to use from many threads: runs on one device take turns.  The device stays attached
+    until ``close`` or the end of the object's life.
     """
 
     def __init__(self, program: Program, device: Device, folder: str, popef: str = ""):
         self.device = device.kind
         self.precision = program.precision
+        self.runner = Runner(program.name, device.popart, device.lock)
         self._program = program
         self._device = device
-        self._lock = device.lock
-        self._session: Any = None
         self._file = ""
         self._stamp: Optional[container.Stamp] = None
-        self._feeds = [_Feed(port) for port in program.arguments]
-        self._names = frozenset(feed.name for feed in self._feeds)
-        self._fetches = _fetches(program.outputs)
-        if self._fetches:
+        self.feeds = [Feed(port) for port in program.arguments]
+        self.variable_feeds = [Feed(port) for port in program.variables]
+        self.fetches = [Fetch(port) for port in program.outputs]
+        self._names = frozenset(feed.name for feed in self.feeds)
+        self._places = {feed.name: place for place, feed in enumerate(self.feeds)}
+        self._computes = any(fetch.tensor for fetch in self.fetches)
+        if self._computes:
             device.acquire()
         # Not a method: a reference to self would keep it alive for ever.
-        self._finalizer = weakref.finalize(self, _release, device, bool(self._fetches), folder)
-        if self._fetches:
-            with self._lock, _translated(device, f"compiling '{program.name}'"):
-                self._session = self._load(popef)
+        self._finalizer = weakref.finalize(self, _release, device, self._computes, folder)
+        if self._computes:
+            with device.lock, _translated(device, f"compiling '{program.name}'"):
+                self.runner.session = self._load(popef)
+        self._staged = _Staged(self) if _is_small([*self.feeds, *self.fetches]) else None
 
     def _load(self, popef: str) -> Any:
         popart = self._device.popart
-        anchors = {fetch.tensor: popart.AnchorReturnType("All") for fetch in self._fetches}
+        tensors = {one: None for fetch in self.fetches for one in fetch.tensors}
         session = popart.InferenceSession(
             fnModel=self._program.model,
-            dataFlow=popart.DataFlow(1, anchors),
+            dataFlow=popart.DataFlow(1, {one: popart.AnchorReturnType("All") for one in tensors}),
             deviceInfo=self._device.info,
             userOptions=popart.SessionOptions(),
         )
@@ -182,8 +216,17 @@ class Executable:
 
     @property
     def outputs(self) -> Dict[str, ValueType]:
-        """Names and types of the results, in order."""
+        """Names and types of the results, in order.
+
+        Where data decide the size of one, its type has room for all of it; what ``run`` returns
+        has the size that it turned out to have.
+        """
         return {port.name: port.type for port in self._program.outputs}
+
+    @property
+    def variables(self) -> Dict[str, np.ndarray]:
+        """What the variables hold, by name: arrays that are read at each run and may be written."""
+        return self._program.values
 
     def run(
         self, inputs: Optional[Mapping[str, Any]] = None, **named: Any
@@ -197,43 +240,91 @@ class Executable:
         given = merged_inputs(inputs, named)
         if given.keys() != self._names:
             self._check_names(given)
-        feeds = {}
-        for feed in self._feeds:
-            array = feed.accept(given[feed.name])
-            if feed.tensor:
-                feeds[feed.tensor] = array
-        results = {
-            fetch.tensor: np.empty(fetch.dims, fetch.device_dtype) for fetch in self._fetches
-        }
-        if self._fetches:
-            self._run(feeds, results)
-        return {port.name: self._result(port, given, results) for port in self._program.outputs}
+        results = self.results([feed.accept(given[feed.name]) for feed in self.feeds])
+        return {fetch.name: array for fetch, array in zip(self.fetches, results)}
 
-    def _run(self, feeds: Dict[str, np.ndarray], results: Dict[str, np.ndarray]) -> None:
-        step = self._device.popart.PyStepIO(feeds, results)
-        with self._lock:
-            session = self._session
-            if session is None:
-                raise self._closed()
-            try:
-                session.run(step)
-            except Exception as error:
-                raise translate(error, f"running '{self._program.name}'") from error
+    def results(self, inputs: Sequence[np.ndarray]) -> List[np.ndarray]:
+        """New arrays for inputs that are as ``run_into`` takes them, which is not checked."""
+        results = [np.empty(fetch.dims, fetch.dtype) for fetch in self.fetches]
+        shapes = self._run(inputs, results)
+        for place, shape in (shapes or {}).items():
+            results[place] = results[place].reshape(-1)[: product(shape)].reshape(shape).copy()
+        return results
 
-    def _result(
-        self, port: Port, given: Mapping[str, Any], results: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
-        if port.tensor:
-            array = results[port.tensor]
-            dtype = port.type.element_type.dtype
-            return array if array.dtype == dtype else array.astype(dtype)
-        source = given[port.source] if port.source else self._program.constants[port.name]
-        return np.array(source, port.type.element_type.dtype)
+    def run_into(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
+        """Run once, reading and writing arrays of the caller, in the order of the declarations.
+
+        They have the declared shapes and types, native and C-contiguous; None for an output that
+        is not wanted.  An output may be an input, but must not overlap one in part.  Returns the
+        shapes by place of outputs whose size data decide, None without such; these hold their
+        elements from the first one on.  Raises InvalidParameter for other arrays, and the device's
+        errors.
+        """
+        self._check(inputs, outputs)
+        return self._run(inputs, outputs)
+
+    def bind(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Binding:
+        """As ``run_into``, for many runs on the same arrays: ``bind(...).run()``."""
+        self._check(inputs, outputs)
+        binding = Binding(self, inputs, outputs)
+        binding.owner = self
+        return binding
+
+    def _run(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
+        if self._staged is None:
+            return Binding(self, inputs, outputs).run()
+        with self.runner.lock:
+            return self._staged.run(inputs, outputs)
+
+    def _check(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
+        self.check_inputs(inputs)
+        if len(outputs) != len(self.fetches):
+            raise InvalidParameter(
+                f"'{self._program.name}': {len(outputs)} outputs; accepted: {len(self.fetches)}"
+            )
+        for fetch, target in zip(self.fetches, outputs):
+            if target is not None and (
+                target.__class__ is not np.ndarray
+                or target.shape != fetch.dims
+                or target.dtype != fetch.dtype
+                or not target.flags.c_contiguous
+                or not target.flags.writeable
+            ):
+                raise _unfit("output", fetch, target)
+
+    def check_inputs(self, inputs: Sequence[np.ndarray]) -> None:
+        """Raises InvalidParameter for inputs that ``run_into`` does not take."""
+        if len(inputs) != len(self.feeds):
+            raise InvalidParameter(
+                f"'{self._program.name}': {len(inputs)} inputs; accepted: {len(self.feeds)}"
+            )
+        for feed, array in zip(self.feeds, inputs):
+            if (
+                array.__class__ is not np.ndarray
+                or array.shape != feed.dims
+                or array.dtype != feed.dtype
+                or not array.flags.c_contiguous
+            ):
+                raise _unfit("input", feed, array)
+
+    def known(self, fetch: "Fetch", inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """An output that is not computed: the input or variable that it equals, or a constant."""
+        if not fetch.source:
+            return self._program.constants[fetch.name]
+        if fetch.source in self._places:
+            return inputs[self._places[fetch.source]]
+        return self._program.values[fetch.source]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         expected = ", ".join(f"{port.name}: {port.type}" for port in self._program.arguments)
         unknown = sorted(set(given) - self._names, key=str)
-        missing = [feed.name for feed in self._feeds if feed.name not in given]
+        missing = [feed.name for feed in self.feeds if feed.name not in given]
         problems = []
         if unknown:
             problems.append(f"unknown input {', '.join(map(repr, unknown))}")
@@ -245,12 +336,9 @@ class Executable:
 
     def close(self) -> None:
         """Free the session and give the device back; running afterwards is an error."""
-        with self._lock:
-            self._session = None
+        with self.runner.lock:
+            self.runner.session = None
         self._finalizer()
-
-    def _closed(self) -> InvalidParameter:
-        return InvalidParameter(f"'{self._program.name}' is closed; compile it again")
 
     def __enter__(self) -> "Executable":
         return self
@@ -269,18 +357,34 @@ class Executable:
         """
         path = os.fsdecode(path)
         if not self._finalizer.alive:
-            raise self._closed()
-        if self._stamp:
+            raise self.runner.closed()
+        if self._stamp and not self.variables:
             container.copy(self._file, self._stamp, path)
             return
+        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
+            container.write(path, *(self._reloaded() if self._stamp else self._content(folder)))
+
+    def to_bytes(self) -> bytes:
+        """What :meth:`save` would write."""
+        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
+            path = os.path.join(folder, "executable.odla")
+            self.save(path)
+            with open(path, "rb") as file:
+                return file.read()
+
+    def _content(self, folder: str) -> "Tuple[Dict[str, Any], Dict[str, container.Content]]":
+        """Header and sections of a file; what PopART exports is put into ``folder``."""
         program = self._program
         header = {
+            "kind": KIND,
             "package": VERSION,
             "target": self.device,
             "engine": self._device.popart.versionString(),
             "name": program.name,
             "precision": program.precision,
+            "kernels": program.kernels,
             "arguments": [_port_to_json(port) for port in program.arguments],
+            "variables": [_port_to_json(port) for port in program.variables],
             "outputs": [_port_to_json(port) for port in program.outputs],
             "constants": {
                 name: {"type": element_type(data.dtype).name, "dims": list(data.shape)}
@@ -292,13 +396,27 @@ class Executable:
             sections["weights"] = FileContent(program.weights)
         for name, data in program.constants.items():
             sections[f"constant {name}"] = data.tobytes()
-        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
-            if self._session is not None and self._device.can_export:
-                exported = os.path.join(folder, "executable.popef")
-                with self._lock, _translated(self._device, f"exporting '{program.name}'"):
-                    self._session.compileAndExport(exported)
-                sections["popef"] = FileContent(exported)
-            container.write(path, header, sections)
+        sections.update(self._variable_sections())
+        if self.runner.session is not None and self._device.can_export:
+            exported = os.path.join(folder, "executable.popef")
+            with self.runner.lock, _translated(self._device, f"exporting '{program.name}'"):
+                self.runner.session.compileAndExport(exported)
+            sections["popef"] = FileContent(exported)
+        return header, sections
+
+    def _reloaded(self) -> "Tuple[Dict[str, Any], Dict[str, container.Content]]":
+        """The content of the file that it was loaded from, with what the variables hold now."""
+        if container.stamp(self._file) != self._stamp:
+            raise BadFile(f"{self._file} has changed since it was loaded; load it again")
+        header, places = container.read(self._file, KIND)
+        sections: Dict[str, container.Content] = {
+            name: FileContent(self._file, *place) for name, place in places.items()
+        }
+        sections.update(self._variable_sections())
+        return header, sections
+
+    def _variable_sections(self) -> Dict[str, bytes]:
+        return {f"variable {name}": data.tobytes() for name, data in self.variables.items()}
 
     @classmethod
     def load(
@@ -308,9 +426,28 @@ class Executable:
 
         Raises FileMissing, or BadFile for a truncated, tampered, newer or foreign file.
         """
-        path = os.path.abspath(os.fsdecode(path))
+        return cls._load_file(os.path.abspath(os.fsdecode(path)), device, "")
+
+    @classmethod
+    def from_bytes(cls, data: bytes, device: Optional[str] = None) -> "Executable":
+        """As :meth:`load`, of the bytes of a file."""
+        data = bytes(data)
+        container.read(data, KIND)
+        folder = tempfile.mkdtemp(prefix="odla_ipu-")
+        try:
+            path = os.path.join(folder, "executable.odla")
+            with open(path, "wb") as file:
+                file.write(data)
+            return cls._load_file(path, device, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @classmethod
+    def _load_file(cls, path: str, device: Optional[str], own: str) -> "Executable":
+        """``own`` is a folder to remove when the executable is closed."""
         stamp = container.stamp(path)
-        header, sections = container.read(path)
+        header, sections = container.read(path, KIND)
         opened = open_device(device)
         try:
             program = _program_of(path, header, sections)
@@ -318,15 +455,17 @@ class Executable:
                 opened.kind,
                 opened.popart.versionString(),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise BadFile(f"{path}: the header lacks or misspells {error}; compile again") from None
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise container.malformed(path, error) from None
+        for name in program.kernels:
+            opened.provide(find_kernel(name))
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
             popef = ""
             if compiled_here and "popef" in sections:
                 popef = os.path.join(folder, "executable.popef")
                 with open(popef, "wb") as file:
                     file.write(container.content(path, sections["popef"]))
-            executable = cls(program, opened, "", popef)
+            executable = cls(program, opened, own, popef)
         executable._file, executable._stamp = path, stamp
         return executable
 
@@ -345,7 +484,64 @@ def merged_inputs(
     return {**inputs, **named}
 
 
-class _Feed:
+class _Staged:
+    """A program's own small arrays, bound once; the caller's are copied to and from them."""
+
+    def __init__(self, executable: Executable):
+        self._inputs = [np.zeros(feed.dims, feed.dtype) for feed in executable.feeds]
+        self._outputs = [np.zeros(fetch.dims, fetch.dtype) for fetch in executable.fetches]
+        self._binding = Binding(executable, self._inputs, self._outputs)
+
+    def run(
+        self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
+    ) -> Optional[Shapes]:
+        for mine, given in zip(self._inputs, inputs):
+            np.copyto(mine, given)
+        shapes = self._binding.run()
+        for mine, target in zip(self._outputs, outputs):
+            if target is not None:
+                np.copyto(target, mine)
+        return shapes
+
+
+def _is_small(ports: "Sequence[Union[Feed, Fetch]]") -> bool:
+    return all(port.dtype.itemsize * product(port.dims) <= SMALL for port in ports)
+
+
+def _unfit(kind: str, port: "Union[Feed, Fetch]", given: Any) -> InvalidParameter:
+    found = f"of type {type(given).__name__}"
+    if isinstance(given, np.ndarray):
+        found = f"{given.dtype}{list(given.shape)}"
+        if not given.flags.c_contiguous:
+            found += ", not C-contiguous"
+        elif not given.flags.writeable:
+            found += ", read-only"
+    return InvalidParameter(
+        f"{kind} '{port.name}' is {found}; accepted: a C-contiguous array of {port.type}"
+    )
+
+
+class Fetch:
+    """One output at the door; without a ``tensor`` it is an argument or a constant.
+
+    With a ``counter``, ``dims`` have room for all, and that says how many are there along ``axis``.
+    """
+
+    def __init__(self, port: Port):
+        self.name = port.name
+        self.type = port.type
+        self.tensor = port.tensor
+        self.tensors = [one for one in (port.tensor, port.counter) if one]
+        self.counter = port.counter
+        self.axis = port.axis
+        self.source = port.source
+        self.dims = port.type.dims
+        self.dtype = port.type.element_type.dtype
+        self.device_dtype = port.device_type.dtype
+        self.converts = self.device_dtype != self.dtype
+
+
+class Feed:
     """One argument at the door: what arrives is checked and converted for the device."""
 
     def __init__(self, port: Port):
@@ -358,7 +554,7 @@ class _Feed:
         self.converts = bool(port.tensor) and port.device_type is not port.type.element_type
 
     def accept(self, given: Any) -> np.ndarray:
-        """``given`` itself when nothing has to change."""
+        """``given`` as an array of the declared type; itself when nothing has to change."""
         array = given
         if (
             type(array) is not np.ndarray
@@ -371,9 +567,11 @@ class _Feed:
                 f"input '{self.name}' has the shape {list(array.shape)}; "
                 f"accepted: {list(self.dims)}"
             )
-        if self.converts:
-            return convert(array, self.device_type, f"input '{self.name}'")
         return array
+
+    def converted(self, array: np.ndarray) -> np.ndarray:
+        """``array`` in the device's type; raises InvalidParameter for integers out of range."""
+        return convert(array, self.device_type, f"input '{self.name}'")
 
     def _as_array(self, given: Any) -> np.ndarray:
         if not isinstance(given, (np.ndarray, np.generic)):
@@ -400,21 +598,6 @@ class _Feed:
 
 _NUMBERS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
 """Kinds of numpy types whose plain numbers become those of a kind, if they fit."""
-
-
-class _Fetch(NamedTuple):
-    tensor: str
-    dims: Tuple[int, ...]
-    device_dtype: np.dtype
-
-
-def _fetches(outputs: List[Port]) -> List[_Fetch]:
-    found = {
-        port.tensor: _Fetch(port.tensor, port.type.dims, port.device_type.dtype)
-        for port in outputs
-        if port.tensor
-    }
-    return list(found.values())
 
 
 class _translated:
@@ -446,6 +629,8 @@ def _port_to_json(port: Port) -> Dict[str, Any]:
         "device_type": port.device_type.name,
         "tensor": port.tensor,
         "source": port.source,
+        "counter": port.counter,
+        "axis": port.axis,
     }
 
 
@@ -456,6 +641,8 @@ def _port_of(entry: Mapping[str, Any]) -> Port:
         ElementType[entry["device_type"]],
         entry["tensor"],
         entry["source"],
+        entry["counter"],
+        entry["axis"],
     )
 
 
@@ -467,14 +654,23 @@ def _program_of(
         data = container.content(path, sections[f"constant {name}"])
         dtype = ElementType[entry["type"]].dtype
         constants[name] = np.frombuffer(data, dtype).reshape(entry["dims"])
+    variables = [_port_of(entry) for entry in header["variables"]]
+    values = {}
+    for port in variables:
+        data = container.content(path, sections[f"variable {port.name}"])
+        flat = np.frombuffer(bytearray(data), port.type.element_type.dtype)
+        values[port.name] = flat.reshape(port.type.dims)
     return Program(
         name=header["name"],
         precision=header["precision"],
         arguments=[_port_of(entry) for entry in header["arguments"]],
+        variables=variables,
         outputs=[_port_of(entry) for entry in header["outputs"]],
+        values=values,
         constants=constants,
         model=_model_of(path, sections),
         weights="",
+        kernels=[str(name) for name in header["kernels"]],
     )
 
 

@@ -17,6 +17,7 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    NamedTuple,
     Optional,
     Sequence,
     Tuple,
@@ -25,14 +26,14 @@ from typing import (
 
 import numpy as np
 
-from .errors import InternalError, InvalidParameter
+from .errors import InternalError, InvalidParameter, UnsupportedType
 from .types import ElementType, Shape, ValueType, check_shape, element_type, format_shape, known
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class Value:
-    """A tensor of a graph: an argument, a constant (``data`` is set) or a result of a node."""
+    """A tensor of a graph: an argument, a variable, a constant (``data``) or a result of a node."""
 
     __slots__ = ("data", "graph", "id", "node", "type")
 
@@ -75,6 +76,39 @@ class Value:
         return f"<Value %{self.id}: {self.type}>"
 
 
+class Variable(Value):
+    """A value that keeps numbers of its own between runs: zeros, until it is set.
+
+    Its ``array``, in host memory, is fed at every run of every program that is made of its graph.
+    """
+
+    __slots__ = ("array",)
+
+    def __init__(self, graph: "Graph", id: str, type: ValueType, array: np.ndarray):
+        super().__init__(graph, id, type)
+        self.array = array
+
+    def set(self, data: Any) -> None:
+        """Copy ``data`` into it, for the runs that follow; nothing is compiled again.
+
+        Raises InvalidParameter for another shape, UnsupportedType for another element type.
+        """
+        given = np.asarray(data)
+        if not isinstance(data, (np.ndarray, np.generic)):
+            given = given.astype(self.array.dtype)
+        if given.shape != self.array.shape:
+            raise InvalidParameter(
+                f"variable '{self.id}': the shape {list(given.shape)}; accepted: "
+                f"{list(self.array.shape)}"
+            )
+        if given.dtype.newbyteorder("=") != self.array.dtype:
+            raise UnsupportedType(
+                f"variable '{self.id}' takes {self.array.dtype}, not {given.dtype}; use .astype to "
+                "convert it"
+            )
+        np.copyto(self.array, given)
+
+
 class Node:
     """One op of a graph.  The registry's ``Op`` adds the declared parameters.
 
@@ -103,6 +137,14 @@ class Node:
         """The operands that decide the device's program and are not constant."""
         return []
 
+    def capacity(self) -> Optional["Capacity"]:
+        """How large the first result can be, where data decide its size; else None."""
+        return None
+
+    def sized_by(self) -> List[Value]:
+        """What has to be known for the first result to have a size, where that is open."""
+        return []
+
     @property
     def inner(self) -> "Graph":
         """While a control flow node is open: the graph that ops go to."""
@@ -122,6 +164,19 @@ class Node:
         return InvalidParameter(f"{self.where}: {message}")
 
 
+class Capacity(NamedTuple):
+    """A result has at most ``most`` entries along ``axis``; a count says how many it has."""
+
+    axis: int
+    most: int
+
+    def type(self, kind: ValueType) -> ValueType:
+        """``kind`` with room for all entries."""
+        dims = list(kind.shape)
+        dims[self.axis] = self.most
+        return ValueType(kind.element_type, tuple(dims))
+
+
 class Output:
     """A result of a graph: the name it is bound by and its value."""
 
@@ -133,7 +188,7 @@ class Output:
 
 
 class Graph:
-    """Arguments, nodes in order of execution, and outputs.
+    """Arguments, variables, nodes in order of execution, and outputs.
 
     ``origin``, when set, is what new nodes note as their place of origin (frontends use it for the
     name of the source node); otherwise it is the line of the user's code.
@@ -150,6 +205,7 @@ class Graph:
         self.parent = parent
         self.root: Graph = self if parent is None else parent.root
         self.arguments: List[Value] = []
+        self.variables: List[Variable] = []
         self.nodes: List[Node] = []
         self.outputs: List[Output] = []
         self.scopes: List[Node] = []
@@ -166,13 +222,28 @@ class Graph:
         """A new graph input, bound by ``id``, which no other value may have."""
         if id in self._ids:
             raise InvalidParameter(f"argument '{id}': a value of that name exists; choose another")
-        return self.add_variable(id, type)
+        return self.add_input(id, type)
 
-    def add_variable(self, id: str, type: ValueType) -> Value:
+    def add_input(self, id: str, type: ValueType) -> Value:
         """A new graph input with ``id``, or a number appended to it."""
         value = Value(self, self.unique_id(id), type)
         self.arguments.append(value)
         return value
+
+    def create_variable(
+        self, id: str, type: ValueType, array: Optional[np.ndarray] = None
+    ) -> Variable:
+        """A value that is fed from ``array`` (zeros when None), which is not copied."""
+        if array is None:
+            array = np.zeros(type.dims, type.element_type.dtype)
+        variable = Variable(self, self.unique_id(id), type, array)
+        self.variables.append(variable)
+        return variable
+
+    @property
+    def fed(self) -> List[Value]:
+        """What a run feeds: arguments, then variables."""
+        return [*self.arguments, *self.variables]
 
     def add_constant(self, data: np.ndarray, id: Optional[str] = None) -> Value:
         """A constant that refers to ``data`` (not copied; do not write to it afterwards)."""
@@ -304,6 +375,7 @@ class Graph:
     def _lines(self, kind: str) -> List[str]:
         lines = [f"{kind} {self.name} {{"]
         lines += [f"  argument %{value.id}: {value.type}" for value in self.arguments]
+        lines += [f"  variable %{value.id}: {value.type}" for value in self.variables]
         for node in self.nodes:
             lines.append(f"  {_format_node(node)}")
             for body in node.bodies:
@@ -383,7 +455,8 @@ def rewrite(
     old values to new ones) and returns the new results, or None to copy the node as it is, or
     nothing (an empty list) when it puts the results into ``values.later``.  Nodes inside others
     are rewritten as these are copied, with ``new`` the graph around them.
-    ``argument_type`` and ``constant`` give arguments another type and constants other data.
+    ``argument_type`` and ``constant`` give arguments another type and constants other data;
+    variables take the element type only.
     Takes time linear in the size of the graph.
     """
     new = Graph(graph.name)
@@ -391,6 +464,10 @@ def rewrite(
     for argument in graph.arguments:
         kind = argument.type if argument_type is None else argument_type(argument)
         values[argument] = new.add_argument(argument.id, kind)
+    for variable in graph.variables:
+        kind = variable.type if argument_type is None else argument_type(variable)
+        kind = ValueType(kind.element_type, variable.shape)
+        values[variable] = new.create_variable(variable.id, kind, variable.array)
     results = values.carry(graph, new)
     new.outputs = [Output(output.name, one) for output, one in zip(graph.outputs, results)]
     return new

@@ -79,7 +79,7 @@ def test_missing_folder(tmp_path):
 def test_foreign_file(tmp_path):
     foreign = tmp_path / "model.onnx"
     foreign.write_bytes(b"\x08\x08 onnx bytes")
-    with pytest.raises(BadFile, match="is no odla_ipu executable"):
+    with pytest.raises(BadFile, match="is not of odla_ipu"):
         container.read(str(foreign))
 
 

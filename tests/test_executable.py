@@ -1,6 +1,7 @@
 """Executables: running, doors, files, threads, closing."""
 
 import gc
+import os
 import threading
 import warnings
 
@@ -368,3 +369,34 @@ def test_fp16_keeps_the_types_of_the_door(device):
     assert got.dtype == np.float32
     # 100 * 1000 and the input 1e9 saturate at 65504.
     np.testing.assert_allclose(got, [1, 65.5, 65.5], rtol=2e-3)
+
+
+def test_bytes_round_trip(c, device):
+    with c.compile(device) as exe:
+        data = exe.to_bytes()
+    with odla.Executable.from_bytes(data, device) as loaded:
+        np.testing.assert_array_equal(loaded.run(x=X)["y"], 2 * X)
+        assert loaded.to_bytes() == data
+
+
+def test_large_weights_come_from_bytes(tmp_path, device):
+    w = np.random.RandomState(0).normal(size=(700, 600)).astype("f4")
+    with odla.Computation() as c:
+        odla.output(odla.gemm(odla.argument("x", (2, 700)), w), "y")
+    with c.compile(device) as exe:
+        data = exe.to_bytes()
+    x = np.ones((2, 700), "f4")
+    exe = odla.Executable.from_bytes(data, device)
+    folder = os.path.dirname(exe._file)
+    np.testing.assert_allclose(exe.run(x=x)["y"], x @ w, rtol=1e-4, atol=1e-4)
+    assert exe.to_bytes() == data
+    exe.close()
+    assert not os.path.exists(folder)
+
+
+def test_damaged_bytes_are_refused(c, device):
+    with c.compile(device) as exe:
+        data = exe.to_bytes()
+    for broken in (b"", data[:-5000], data[:100] + b"?" + data[101:]):
+        with pytest.raises(BadFile, match=f"the data of {len(broken)} bytes"):
+            odla.Executable.from_bytes(broken, device)

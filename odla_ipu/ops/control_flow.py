@@ -115,6 +115,7 @@ def _shaping(body: Graph) -> Iterator[Value]:
     """What decides the programs of the nodes in ``body``."""
     for node in body.used_nodes():
         yield from node.shaped_by()
+        yield from node.sized_by()
 
 
 # If.
@@ -304,7 +305,7 @@ class Loop(_Scope, declare=False):
         if 0 in start.shape and start.type.is_static:
             variable = _empty(self.body, start.type)
         else:
-            variable = self.body.add_variable(id, start.type)
+            variable = self.body.add_input(id, start.type)
         self.variables.append(variable)
         return variable
 

@@ -1,4 +1,7 @@
-"""Arguments without elements become constants: nothing can be fed, so all is known."""
+"""Arguments without elements become constants: nothing can be fed, so all is known.
+
+So do variables.
+"""
 
 import numpy as np
 
@@ -7,7 +10,7 @@ from ..graph import Carried, Graph, Node, rewrite
 
 def replace_empty_arguments(graph: Graph) -> Graph:
     """Requires known shapes; ensures that no node reads an argument of zero elements."""
-    empty = [argument for argument in graph.arguments if 0 in argument.shape]
+    empty = [argument for argument in graph.fed if 0 in argument.shape]
     if not empty:
         return graph
 

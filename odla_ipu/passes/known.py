@@ -14,7 +14,7 @@ from ..graph import Carried, Graph, Output, Value
 
 def known_outputs(graph: Graph) -> List[Output]:
     """The outputs of ``graph`` that nodes compute from constants alone."""
-    reached: Set[Value] = set(graph.arguments)
+    reached: Set[Value] = set(graph.fed)
     for node in graph.used_nodes():
         if any(operand in reached for operand in node.operands()):
             reached.update(node.outputs)

@@ -107,7 +107,7 @@ def _saturated(data: np.ndarray) -> np.ndarray:
 
 def _needed(graph: Graph, precision: str) -> bool:
     changed = PRECISIONS[precision]
-    seen = {argument.element_type for argument in graph.arguments}
+    seen = {argument.element_type for argument in graph.fed}
     for node in walk(graph.used_nodes()):
         seen.update(operand.element_type for operand in node.operands())
         seen.update(result.element_type for result in node.outputs)

@@ -1,7 +1,8 @@
 """Step IO and weights IO: the host arrays that a session reads and writes.
 
-A PyStepIO is made for every run, so its constructor only checks what must hold for the arrays to
-be used in place; element counts and types are the session's business.
+A PyStepIO may be made for every run, so its constructor only checks what must hold for the arrays
+to be used in place; element counts and types are the session's business.  One that is used again
+stays bound: see ``Streams.run_whole``.
 """
 
 from typing import Any, Callable, Dict, Optional
@@ -54,13 +55,14 @@ class PyStepIO(IStepIO):
     memory layout, TypeError for anything but such a dict.
     """
 
-    __slots__ = ("_inputs", "_outputs")
+    __slots__ = ("_bound", "_inputs", "_outputs")
 
     def __init__(self, inputs: Arrays, outputs: Arrays) -> None:
         _check_arrays("PyStepIO", inputs)
         _check_arrays("PyStepIO", outputs)
         self._inputs = dict(inputs)
         self._outputs = dict(outputs)
+        self._bound: Any = None
         self._runtime_asserts = True
         self._state = None
 

@@ -5,12 +5,12 @@ batch, replica by replica.
 """
 
 import logging
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Union
 
 import numpy as np
 
 from .dataflow import AnchorReturnType
-from .engine import Engine, Port
+from .engine import Engine, Port, Program
 from .enums import AnchorReturnTypeId
 from .exceptions import popart_exception, popart_runtime_error
 from .stepio import IStepIO, PyStepIO, PyStepIOCallback
@@ -83,6 +83,10 @@ class Output(_Slot):
         return self.size * int(np.prod(self.leading(steps), dtype=np.int64))
 
 
+_SEEN = object()
+"""``PyStepIO._bound`` after a first run."""
+
+
 def _address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
@@ -92,7 +96,7 @@ class Streams:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Union[Engine, Program],
         steps: Steps,
         anchors: Dict[str, AnchorReturnType],
         broadcast: Set[str],
@@ -108,10 +112,12 @@ class Streams:
         translation = engine.translation
         self.inputs = [Input(port, port.tensor in broadcast) for port in translation.inputs]
         self.outputs = [Output(port, anchors[port.tensor]) for port in translation.outputs]
-        self._moves = [slot for slot in self.inputs if not slot.small]
+        self._bound: Any = None
+        """What a step holds as its ``_bound`` while the engine reads and writes its arrays."""
         self._rebind()
 
     def _rebind(self) -> None:
+        self._bound = None
         for slot in self.inputs:
             self._engine.bind_input(slot.port, _address(slot.buffer))
         for output in self.outputs:
@@ -120,7 +126,18 @@ class Streams:
     # One micro-batch in one step: addresses go straight to the engine.
 
     def run_whole(self, step: PyStepIO) -> bool:
-        """Run a step of one micro-batch whose arrays fit as they are; False if they do not."""
+        """Run a step of one micro-batch whose arrays fit as they are; False if they do not.
+
+        A step that comes again is bound: from then on a run of it moves nothing.
+        """
+        if step._bound is not None:
+            if step._bound is self._bound or self._bind(step):
+                self._engine.run_plain()
+                return True
+        else:
+            step._bound = _SEEN
+        if self._bound is not None:
+            self._rebind()
         given, wanted = step._inputs, step._outputs
         moved = []
         for slot in self.inputs:
@@ -160,6 +177,23 @@ class Streams:
                 np.copyto(array, output.buffer)
             else:
                 array.reshape(-1)[...] = output.flat
+        return True
+
+    def _bind(self, step: PyStepIO) -> bool:
+        """Have the engine work on the step's own arrays; False where they do not fit or overlap."""
+        pairs = [(slot, step._inputs.get(slot.id)) for slot in self.inputs]
+        targets = [(slot, step._outputs.get(slot.id)) for slot in self.outputs]
+        for slot, array in [*pairs, *targets]:  # type: ignore[list-item]
+            if array is None or array.dtype != slot.dtype or array.size != slot.size:
+                return False
+        for _, target in targets:
+            if any(np.may_share_memory(target, array) for _, array in pairs):  # type: ignore[arg-type]
+                return False
+        for slot, array in pairs:
+            self._engine.bind_input(slot.port, _address(array))  # type: ignore[arg-type]
+        for output, array in targets:
+            self._engine.bind_output(output.port, _address(array))  # type: ignore[arg-type]
+        self._bound = step._bound = object()
         return True
 
     # Any step.
@@ -227,7 +261,6 @@ class Streams:
                     if replica == 0 or not slot.broadcast:
                         slot.flat[...] = feeder.read(slot)
                 self._engine.run(generator)
-                _after(self._engine)
                 for output in self.outputs:
                     self._collect(feeder, output, batch, replica)
         feeder.finish()
@@ -244,13 +277,6 @@ class Streams:
             AnchorReturnTypeId.Final: last,
         }[output.returns]:
             feeder.write(output, output.flat)
-
-
-def _after(engine: Engine) -> None:
-    """Act on watched values, and raise for a floating-point exception."""
-    from .watching import act
-
-    act(engine)
 
 
 class _Arrays:
