@@ -10,7 +10,7 @@
 #ifndef ODLA_IPU_BRIDGE_H
 #define ODLA_IPU_BRIDGE_H
 
-#include <ODLA/odla.h>
+#include <ODLA/odla_ipu.h>
 
 #define ODLA_IPU_MAX_RESULTS ODLA_MAX_OUTPUTS
 

@@ -55,7 +55,7 @@ void check_id(const Context& context, const std::string& id, bool is_input, cons
 }
 
 // Later bindings of a port replace the former: `place` tells those of one id apart.
-void bind(std::vector<Binding>& list, size_t place, void* data,
+void set_binding(std::vector<Binding>& list, size_t place, void* data,
           const std::shared_ptr<Value>& value) {
   if (list.size() <= place) list.resize(place + 1);
   Binding& binding = list[place];
@@ -93,11 +93,11 @@ void bind_by_id(const odla_value_id value_id, void* data, const std::shared_ptr<
   std::lock_guard<std::mutex> lock(context->mutex);
   check_id(*context, id, is_input, data, value != nullptr);
   if (is_input) {
-    bind(context->inputs_by_id[id], 0, data, value);
+    set_binding(context->inputs_by_id[id], 0, data, value);
   } else {
     // An id that is an output n times takes n memories, one after the other.
     size_t& next = context->next_output[id];
-    bind(context->outputs_by_id[id], next, data, value);
+    set_binding(context->outputs_by_id[id], next, data, value);
     next = (next + 1) % count_of(*context, id);
   }
 }
@@ -114,7 +114,7 @@ void bind_by_value(odla_value given, const void* data, odla_context handle, bool
     if (value->argument < 0)
       invalid("the value '" + value->id.text + "' is no argument; accepted: what "
               "odla_CreateArgument gave");
-    bind(context->inputs_by_key[value->key], 0, const_cast<void*>(data), nullptr);
+    set_binding(context->inputs_by_key[value->key], 0, const_cast<void*>(data), nullptr);
     return;
   }
   size_t count = 0;
@@ -125,7 +125,7 @@ void bind_by_value(odla_value given, const void* data, odla_context handle, bool
   if (count == 0)
     invalid("the value '" + value->id.text + "' is no output; call odla_SetValueAsOutput first");
   size_t& next = context->next_output_of[value->key];
-  bind(context->outputs_by_key[value->key], next, const_cast<void*>(data), nullptr);
+  set_binding(context->outputs_by_key[value->key], next, const_cast<void*>(data), nullptr);
   next = (next + 1) % count;
 }
 

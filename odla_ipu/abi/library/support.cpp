@@ -71,6 +71,10 @@ odla_status report_exception(const char* function) {
 
 void op_failed(odla_status status) {
   ThreadState& state = thread_state();
+  if (state.follows) {
+    state.follows = false;
+    return;
+  }
   state.failed_status = status;
   state.failed_op = state.last_error;
   try {
@@ -88,11 +92,13 @@ void check_reply(const odla_ipu_reply& reply) {
 std::shared_ptr<Value> require_value(const void* handle, const char* parameter) {
   auto value = find<Value>(handle);
   if (value) return value;
-  const ThreadState& state = thread_state();
-  if (handle == nullptr && state.failed_status != ODLA_SUCCESS)
+  ThreadState& state = thread_state();
+  if (handle == nullptr && state.failed_status != ODLA_SUCCESS) {
+    state.follows = true;
     throw Failure(state.failed_status, std::string(parameter) +
                                            " is NULL since what should have made it failed: " +
                                            state.failed_op);
+  }
   invalid(std::string(parameter) + " is " + describe_handle(handle) +
           "; accepted: a value of a computation that is not destroyed");
 }

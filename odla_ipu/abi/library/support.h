@@ -27,6 +27,7 @@ struct ThreadState {
   std::string last_error;
   std::string failed_op;
   odla_status failed_status = ODLA_SUCCESS;
+  bool follows = false;  // the failure being handled follows from that one
   std::weak_ptr<Computation> current;
   bool interprets = false;  // odla_CreateValue was called since a computation became current
   std::shared_ptr<Device> device;
@@ -44,6 +45,7 @@ odla_status report_exception(const char* function);
 template <class Body>
 odla_status guarded(const char* function, Body&& body) noexcept {
   try {
+    thread_state().follows = false;
     body();
     return ODLA_SUCCESS;
   } catch (...) {
