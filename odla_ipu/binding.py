@@ -73,8 +73,8 @@ class Binding:
         variables = executable.variables
         fed = [(feed, variables[feed.name]) for feed in executable.variable_feeds]
         for feed, array in [*zip(executable.feeds, inputs), *fed]:
-            if feed.converts:
-                staged = np.empty(feed.dims, feed.device_type.dtype)
+            if feed.staged is not None:
+                staged = np.empty(feed.staged, feed.device_type.dtype)
                 self._before.append((feed, array, staged))
                 read[feed.tensor] = staged
             elif feed.tensor:

@@ -160,7 +160,7 @@ def _executable(node: Any, operands: List[Any], fed: Dict[str, Any]) -> Any:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    from .executable import compile_graph
+    from .executable import Settings, compile_graph
 
     graph = Graph(node.id)
     graph.origin = node.origin
@@ -170,7 +170,7 @@ def _executable(node: Any, operands: List[Any], fed: Dict[str, Any]) -> Any:
             values[one] = graph.add_constant(one.array, one.id)
     results = node.copy_to(graph, values)
     graph.outputs = [Output(f"y{index}", result) for index, result in enumerate(results)]
-    made = compile_graph(graph, None, "fp32")
+    made = compile_graph(graph, Settings())
     with _lock:
         _executables[key] = made
         while len(_executables) > CACHED_EXECUTABLES:

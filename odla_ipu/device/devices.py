@@ -17,7 +17,7 @@ import os
 import threading
 import time
 import warnings
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Type
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Type, Union
 
 from odla_ipu.errors import (
     DeviceTimeout,
@@ -173,11 +173,12 @@ class DeviceStatus(NamedTuple):
     reason: str
 
 
-def open_device(name: Optional[str] = None, num_ipus: int = 1) -> Device:
+def open_device(name: "Union[str, Device, None]" = None, num_ipus: int = 1) -> Device:
     """The device ``name`` with ``num_ipus`` IPUs, not yet attached; the same object each time.
 
-    ``name`` is 'ipu', 'ipu_model', 'sim' or 'auto'; None means ``ODLA_IPU_DEVICE``, else 'auto'.
-    Only 'auto' falls back, and says so once in a warning.
+    A Device stands for itself, or for its kind where it has another number of IPUs.  ``name`` is
+    'ipu', 'ipu_model', 'sim' or 'auto'; None means ``ODLA_IPU_DEVICE``, else 'auto'.  Only
+    'auto' falls back, and says so once in a warning.
 
     Raises InvalidParameter for an unknown name or a number of IPUs that is not a power of two,
     DeviceUnavailable when the named device cannot be used.
@@ -186,6 +187,10 @@ def open_device(name: Optional[str] = None, num_ipus: int = 1) -> Device:
         raise InvalidParameter(
             f"the number of IPUs is {num_ipus!r}; IPUs come in powers of two: 1, 2, 4, ..."
         )
+    if isinstance(name, Device):
+        if num_ipus in (1, name.num_ipus):
+            return name
+        name = name.kind
     kind = _checked_name(name)
     with _lock:
         if kind == "auto":

@@ -628,6 +628,8 @@ def _formal_inputs(
         return fixed + [(t.dtype, t.shape) for t in inputs[2:] if t is not None]
     if node.op_type == "Scan":
         return _scan_inputs(node, inputs)
+    if node.op_type == "PackedDataBlock":
+        return _packed_inputs(node, inputs)
     if len(inputs) != len(proto.input):
         raise popart_exception(
             f"Op {node.name or node.op_type} passes {len(inputs)} inputs to subgraph "
@@ -656,6 +658,34 @@ def _scan_inputs(
     return formals
 
 
+def _packed_inputs(
+    node: Any, inputs: List[Optional[Tensor]]
+) -> List[Tuple[np.dtype, Tuple[int, ...]]]:
+    """Inputs of the callback: a batch of sequences of each of the packed tensors."""
+    values = {attribute.name: attribute for attribute in node.attribute}
+    longest = list(values["maxSequenceLengths"].ints)
+    batch = values["callbackBatchSize"].i
+    shown = f"Op {node.name or node.op_type}"
+    if len(inputs) != 3 * len(longest) + 2 or None in inputs:
+        raise popart_exception(
+            f"{shown} has {len(inputs)} inputs and {len(longest)} maxSequenceLengths: accepted are "
+            "data, offsets and lengths for each of these, then offsets and lengths of the result"
+        )
+    tensors = [tensor for tensor in inputs if tensor is not None]
+    tables = [t for index, t in enumerate(tensors) if index % 3 or index == 3 * len(longest)]
+    shapes = {table.shape for table in tables}
+    count = tables[0].size
+    if shapes != {(count,)} or batch < 1 or count % batch:
+        raise popart_exception(
+            f"{shown} has offsets and lengths of shapes {sorted(shapes)}: accepted are vectors of "
+            f"one length, a multiple of callbackBatchSize {batch}"
+        )
+    return [
+        (data.dtype, (batch, length, *data.shape[1:]))
+        for data, length in zip(tensors[::3], longest)
+    ]
+
+
 def _body_infos(op: Op) -> List[Info]:
     """Infos of an op's outputs from those of its bodies' outputs."""
     body = op.bodies[0]
@@ -672,6 +702,9 @@ def _body_infos(op: Op) -> List[Info]:
         ]
     if op.type == "Scan":
         return _scan_infos(op, infos)
+    if op.type == "PackedDataBlock":
+        rows = op.attributes["resultSize"]
+        return [Info(info.dtype, (rows, *(info.shape or ())[2:])) for info in infos[:1]]
     return infos
 
 

@@ -29,7 +29,7 @@ from .exceptions import (
     popart_exception,
     popart_runtime_error,
 )
-from .executables import read_executable, write_executable, write_variables
+from .executables import find_or_write, read_executable, write_executable, write_variables
 from .options import SessionOptions
 from .patterns import Patterns
 from .settings import check_engine_options, float16_rounding
@@ -220,6 +220,7 @@ class _Session:
     def prepareDevice(self, loadEngine: bool = True) -> None:
         """Build the engine and, unless told otherwise, load it on the device.
 
+        With ``enableEngineCaching`` an executable of ``cachePath`` counts as loaded from a file.
         Raises poplar_exception for an unknown engine option, popart_runtime_error where the device
         cannot be attached.
         """
@@ -227,6 +228,10 @@ class _Session:
         if self._device.type is DeviceType.OfflineIpu and loadEngine:
             self._device._require_attached()
         self._build()
+        if self._options.enableEngineCaching and not self._from_file:
+            self._from_file = find_or_write(
+                self._options.cachePath, self._device, self._identity(), self._description()
+            )
         if self._random and self._generator is None:
             self._set_seed(time.time_ns())
         if loadEngine and self._options.compileEngine:

@@ -298,6 +298,17 @@ class Emitter:
         return body
 
 
+def rounded16(values: np.ndarray, rounding: str) -> np.ndarray:
+    """The float16 results that an op of the host gives."""
+    if rounding == Rounding.SATURATE:
+        values = np.clip(values, -FLOAT16_MAX, FLOAT16_MAX)
+    with np.errstate(over="ignore"):
+        halves = np.asarray(values).astype(np.float16)
+    if rounding == Rounding.NAN:
+        halves = np.where(np.isinf(halves), np.float16(np.nan), halves)
+    return halves
+
+
 def compute_type(dtype: Any) -> np.dtype:
     """The type that a tensor of the device has in the internal graph."""
     return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Callable, Dict, Tuple
 
 from ..customop import Instance
-from .emitter import GRAPHCORE
+from .emitter import GRAPHCORE, RULES
 
 if TYPE_CHECKING:
     from ..ir import Graph, Op
@@ -27,6 +27,10 @@ _ONCE = frozenset(
 """Ops for which the host does something each time that they are executed."""
 
 
+FLOWS = frozenset([(GRAPHCORE, "PackedDataBlock")])
+"""Control flow that the host runs whatever the body."""
+
+
 def hosted(*op_types: str, domain: str = GRAPHCORE) -> Callable[[Make], Make]:
     """Register the decorated class or function, which makes the object that runs an op."""
 
@@ -38,13 +42,20 @@ def hosted(*op_types: str, domain: str = GRAPHCORE) -> Callable[[Make], Make]:
     return register
 
 
+def is_implemented(op: "Op") -> bool:
+    """Whether the engine or the host has the op."""
+    key = (op.domain, op.type)
+    return op.instance is not None or key in RULES or key in HOSTED or key in FLOWS
+
+
 def instance_of(op: "Op", settings: "Settings") -> Instance:
     return op.instance or HOSTED[op.domain, op.type](op, settings)
 
 
 def is_hosted(op: "Op") -> bool:
     """Whether the host runs the op: onnxruntime's graphs cannot be left from inside a body."""
-    if op.instance is not None or (op.domain, op.type) in HOSTED:
+    key = (op.domain, op.type)
+    if op.instance is not None or key in HOSTED or key in FLOWS:
         return True
     return any(_needs_host(body) for body in op.bodies)
 
