@@ -28,7 +28,7 @@ from odla_ipu.registry import graph_of
 from odla_ipu.types import ElementType
 from odla_ipu.version import VERSION
 
-from . import arguments, execution, locations
+from . import arguments, execution, locations, predecessor
 from ._bridge import ffi, lib
 from .devices import DeviceHandle
 from .objects import OBJECTS, Program, ValueEntry
@@ -107,8 +107,14 @@ def _graph(key: int) -> Graph:
 def _create_computation(slots: Slots, reply: Reply) -> None:
     device = slots[0].number
     program = Program(Computation(), OBJECTS.get(device, DeviceHandle, "device") if device else None)
+    program.config = predecessor.config()
     reply.number = OBJECTS.add(program)
     program.key = reply.number
+    reply.size = program.config.is_asynchronous
+
+
+def _export(slots: Slots, reply: Reply) -> None:
+    predecessor.export(_program(slots[0].number))
 
 
 def _release(slots: Slots, reply: Reply) -> None:
@@ -220,7 +226,11 @@ def _set_output(slots: Slots, reply: Reply) -> None:
 
 
 def _set_item(slots: Slots, reply: Reply) -> None:
-    _program(slots[0].number).items.set(slots[1].number, slots[2].pointer)
+    items, item = _program(slots[0].number).items, slots[1].number
+    if item in predecessor.ITEMS:
+        predecessor.ITEMS[item](items, slots[2].pointer)
+    else:
+        items.set(item, slots[2].pointer)
 
 
 def _set_shape_info(slots: Slots, reply: Reply) -> None:

@@ -9,6 +9,7 @@ from odla_ipu.errors import InvalidParameter
 from odla_ipu.graph import Graph, Value
 from odla_ipu.types import Shape, ValueType, format_shape, known
 
+from . import predecessor
 from .devices import DeviceHandle
 from .items import Items
 from .locations import Location
@@ -32,6 +33,7 @@ class Program:
         self.device = device
         self.loaded = loaded
         self.items = Items()
+        self.config = predecessor.Config()
         self.value_keys: List[int] = []
         self.arguments: List[Tuple[str, Value]] = []
         self.outputs: List[Tuple[str, Value]] = []
@@ -195,18 +197,32 @@ class Program:
     def _compiled(
         self, computation: Computation, device: Optional[DeviceHandle], constants: Any
     ) -> Any:
+        where = (device or DeviceHandle.default()).target(self.items)
+        found = predecessor.precompiled(self, where)
+        if found is not None:
+            return found
         if constants is not None:
             computation = constants.applied(computation)
-        items = self.items
-        options: Dict[str, Any] = {}
-        if items.num_ipus > 1:
-            options["num_ipus"] = items.num_ipus
-        if items.batches_per_step > 1:
-            options["batches_per_step"] = items.batches_per_step
-        if items.cache:
-            options["cache"] = items.cache
-        where = device or DeviceHandle.default()
-        return computation.compile(where.name(items.sim_mode), items.precision, **options)
+        return self._compiled_on(computation, where)
+
+    def _compiled_on(self, computation: Computation, where: Any) -> Any:
+        config = self.config
+        num_ipus, batches = config.amounts(self.items)
+        config.check_pipeline(computation)
+        executable = config.replaced(computation).compile(
+            where,
+            self.items.precision,
+            num_ipus=num_ipus,
+            batches_per_step=batches,
+            cache=self.items.cache or predecessor.cache_folder(),
+        )
+        config.save(executable)
+        return executable
+
+    def compile_anew(self) -> Any:
+        """An executable for the declared shapes, whatever was compiled or loaded before."""
+        where = (self.device or DeviceHandle.default()).target(self.items)
+        return self._compiled_on(self._at(0, None), where)
 
     def close(self) -> None:
         """Free the device's memory of all executables."""
@@ -237,7 +253,7 @@ class Program:
         """A program without a graph; raises FileMissing, or BadFile for what is no executable."""
         from odla_ipu.executable import Executable
 
-        where = (device or DeviceHandle.default()).name(False)
+        where = (device or DeviceHandle.default()).target(Items())
         with location.file() as path:
             # From memory the file goes, so the executable must not refer to it.
             loaded = (

@@ -277,6 +277,7 @@ odla_status odla_CreateComputation(odla_computation* computation) {
     auto& device = thread_state().device;
     call(ODLA_IPU_CREATE_COMPUTATION, slot(device ? device->key : int64_t{0}));
     auto made = std::make_shared<Computation>(call.reply.number);
+    made->asynchronous = call.reply.size != 0;
     void* handle = insert(made);
     add_live(made, handle);
     make_current(made);

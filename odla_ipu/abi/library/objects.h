@@ -70,6 +70,7 @@ struct Ports {
 struct Computation : Object {
   using Object::Object;
   bool loaded = false;
+  bool asynchronous = false;  // runs of contexts with a callback are queued, by the predecessor's config
   std::mutex mutex;  // of what follows
   Ports arguments, outputs;
   std::vector<void*> handles;  // of its values, to be revoked with it
