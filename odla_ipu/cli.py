@@ -124,6 +124,7 @@ def demo(image: Optional[str], text: str, device: Optional[str]) -> None:
 @_model_options
 @click.option("--output", "folder", default=None, help="Folder for the outputs, as .npy files.")
 @click.option("--check", is_flag=True, help="Compare with onnxruntime on the same file.")
+@click.option("--trace", default=None, help="File for the times of ops, for chrome://tracing.")
 def run(
     model: str,
     inputs: Sequence[str],
@@ -133,6 +134,7 @@ def run(
     batch: Optional[int],
     folder: Optional[str],
     check: bool,
+    trace: Optional[str],
 ) -> None:
     """Run MODEL (an .onnx or .odla file, or the name of a trained model) once.
 
@@ -141,7 +143,7 @@ def run(
     given = {name: _load_array(file) for name, file in map(_pair, inputs)}
     executable, path = _executable(model, given, shapes, device, precision, batch)
     feeds = _feeds(executable.arguments, given)
-    results = executable.run(feeds)
+    results = _traced(executable, feeds, trace) if trace else executable.run(feeds)
     _table(
         ["output", "type", "min", "mean", "max"],
         [[name, _describe(array), *_statistics(array)] for name, array in results.items()],
@@ -323,6 +325,18 @@ def _executable(
     with _progress(f"compiling {os.path.basename(path)}"):
         computation = odla_ipu.load(path, fixed)
         return computation.compile(device, precision, batch), path
+
+
+def _traced(executable: Any, feeds: Mapping[str, np.ndarray], path: str) -> Dict[str, np.ndarray]:
+    """The outputs of a run, whose times are written to a file."""
+    from . import profiler
+
+    executable.run(feeds)  # the first run of an executable is slower than those that follow
+    profiler.start(executable.device)
+    try:
+        return executable.run(feeds)  # type: ignore[no-any-return]
+    finally:
+        profiler.stop(executable.device).save(path)
 
 
 def _path(model: str) -> str:

@@ -1,6 +1,7 @@
 """Executables: a program in a PopART session, run with numpy arrays, saved and loaded."""
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -9,9 +10,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 import numpy as np
 
 from . import cache, container
-from .binding import Binding, Runner, Shapes
+from .binding import RECORDERS, Binding, Runner, Shapes
 from .container import Content, FileContent
-from .device import Device, open_device, translate
+from .device import Device, open_device, recording, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
 from .graph import Graph
 from .kernel import find_kernel
@@ -90,7 +91,7 @@ class Executable:
         self.precision = program.precision
         self.num_ipus = program.num_ipus
         self.batches_per_step = program.batches
-        self.runner = Runner(program.name, device.popart, device.lock)
+        self.runner = Runner(program.name, program.ops, device)
         self._program = program
         self._device = device
         self._file = ""
@@ -119,6 +120,11 @@ class Executable:
             options.virtualGraphMode = popart.VirtualGraphMode.Auto
         if cache is not None and self._device.can_export:
             options.enableEngineCaching, options.cachePath = True, cache
+        for recorder in RECORDERS:
+            if recorder.kind == self.device and recorder.reports:
+                name = re.sub(r"\W", "_", self._program.name)
+                folder = os.path.join(recorder.reports, name)
+                options.engineOptions = recording.report_options(self.device, folder)
         anchors = {
             tensor: popart.AnchorReturnType("All" if fetch.dims else "Final")
             for fetch in self.fetches

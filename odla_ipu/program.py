@@ -11,7 +11,7 @@ import numpy as np
 from . import container
 from .container import FileContent
 from .device import Device
-from .graph import Capacity, Graph, Value
+from .graph import Capacity, Graph, Value, walk
 from .lowering import Lowering, lower
 from .passes import device_type, prepare
 from .types import ElementType, ValueType, element_type
@@ -63,6 +63,8 @@ class Program(NamedTuple):
     """The file with the weights that the model refers to; "" when it carries them itself."""
     kernels: List[str]
     """The kernels that the model uses, by the names that callers use."""
+    ops: Dict[str, str]
+    """Names of the ODLA ops (``odla_Conv``) by id, for the profiler."""
 
 
 def make_program(
@@ -89,6 +91,7 @@ def make_program(
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
         kernels=sorted(lowered.kernels),
+        ops={node.id: node.name for node in walk(prepared.used_nodes())},
     )
 
 
@@ -183,6 +186,7 @@ def to_file(
         "num_ipus": program.num_ipus,
         "batches": program.batches,
         "kernels": program.kernels,
+        "ops": program.ops,
         "arguments": [_port_to_json(port) for port in program.arguments],
         "variables": [_port_to_json(port) for port in program.variables],
         "outputs": [_port_to_json(port) for port in program.outputs],
@@ -233,6 +237,7 @@ def from_file(
         model=_model_of(path, sections),
         weights="",
         kernels=[str(name) for name in header["kernels"]],
+        ops=dict(header["ops"]),
     )
 
 

@@ -201,6 +201,12 @@ def open_device(name: "Union[str, Device, None]" = None, num_ipus: int = 1) -> D
         return _devices[key]
 
 
+def all_devices(kind: str) -> List[Device]:
+    """The devices of a kind that were opened, in the order in which they were."""
+    with _lock:
+        return [device for device in _devices.values() if device.kind == kind]
+
+
 def use_sim_mode(flag: bool) -> str:
     """The device name for ODLA's ``ODLA_USE_SIM_MODE`` item.
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..customop import Info, Instance
 from ..exceptions import popart_exception, popart_runtime_error, poplar_exception
 from ..ir import Op, Tensor, trip_count
+from ..profiling import Operation, StepRecorder, enroll
 from ..watching import floating_point_exception
 from .emitter import GRAPHCORE
 
@@ -43,6 +44,7 @@ class Custom(Step):
     def __init__(self, plan: "HostStep", instance: Instance):
         self._instance = instance
         super().__init__(plan, list(instance.outputs))
+        enroll(self)
         self._check_floats = plan.check_floats
         self.is_plain = not self._check_floats
 
@@ -54,6 +56,10 @@ class Custom(Step):
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise popart_runtime_error(f"{self.op.label} failed: {reason}") from error
+
+    def recorder(self) -> StepRecorder:
+        """What runs in place of ``run_plain`` while runs are recorded."""
+        return StepRecorder(self, Operation(self.op.name, self.op.type))
 
     def run(self, generator: Generator) -> None:
         self.run_plain()
