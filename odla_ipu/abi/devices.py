@@ -171,7 +171,7 @@ class DeviceHandle:
 
     def info(self, item: int) -> Union[bytes, float, int]:
         """What odla_GetDeviceInfo tells, by the number of the item."""
-        return _INFORMATION[item](self)
+        raise InvalidParameter("not yet")
 
     # Profiling.
 

@@ -23,7 +23,7 @@ class Items:
         self.opt_batch: Optional[int] = None
         self.fp16 = False
         self.sim_mode = False
-        self.num_ipus = 1
+        self.num_ipus: Optional[int] = None
         self.batches_per_step = 1
         self.engine_cache = False
         self.cache_dir: Optional[str] = None

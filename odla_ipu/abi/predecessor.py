@@ -24,7 +24,7 @@ from odla_ipu.errors import (
     UnrecoverableDeviceError,
     UnsupportedType,
 )
-from odla_ipu.types import ValueType
+from odla_ipu.types import ElementType, ValueType
 
 from .items import Items
 from .text import decode
@@ -79,13 +79,13 @@ class Config(NamedTuple):
         """Whether odla_ExecuteComputation only queues a run, where a callback is set."""
         return self.execution_mode == "pipeline_async"
 
-    def amounts(self, items: Items) -> Tuple[int, int]:
+    def amounts(self, items: Items, usual: int) -> Tuple[int, int]:
         """IPUs, and batches that the memory bound for one run holds.
 
-        Items decide unless the config has ``debug``, or a pipeline: it decides on the batches then.
+        ``usual`` is the number of IPUs where no item says one.  Items decide unless the config has ``debug``, or a pipeline: it decides on the batches then.
         Raises OdlaError where the two contradict each other.
         """
-        num_ipus, batches = items.num_ipus, items.batches_per_step
+        num_ipus, batches = items.num_ipus or usual, items.batches_per_step
         if self.debug:
             num_ipus, batches = self.ipu_num, self.batches_per_step
         elif self.pipeline:
@@ -408,10 +408,18 @@ def _check_fit(path: str, what: str, built: List[ValueType], found: List[ValueTy
 
 
 def _save_model(executable: Any, path: str) -> None:
-    """The ONNX model, with weights that lie in a file put into it."""
+    """The ONNX model with its outputs, and with weights that lie in a file put into it."""
     import onnx  # after popart, which refuses to load the other way round
 
-    model = onnx.ModelProto.FromString(executable.content()[1]["model"])
+    header, sections = executable.content()
+    model = onnx.ModelProto.FromString(sections["model"])
+    named = {output.name for output in model.graph.output}
+    for port in header["outputs"]:
+        if port["tensor"] and port["tensor"] not in named:
+            dtype = onnx.helper.np_dtype_to_tensor_dtype(ElementType[port["device_type"]].dtype)
+            output = onnx.helper.make_tensor_value_info(port["tensor"], dtype, port["dims"])
+            model.graph.output.append(output)
+            named.add(port["tensor"])
     for initializer in model.graph.initializer:
         if initializer.data_location != onnx.TensorProto.EXTERNAL:
             continue

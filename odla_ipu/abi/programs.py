@@ -2,9 +2,10 @@
 
 import os
 import threading
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from odla_ipu.computation import Computation
+from odla_ipu.device import Device
 from odla_ipu.errors import InvalidParameter
 from odla_ipu.graph import Graph, Value
 from odla_ipu.types import Shape, ValueType, format_shape, known
@@ -18,6 +19,18 @@ _MIN_SHAPE, _MAX_SHAPE, _OPT_SHAPE = 6, 7, 8
 
 CACHED_PROGRAMS = 32
 """So many executables of a computation are kept, the ones used last."""
+
+
+class _Key(NamedTuple):
+    """What an executable of a computation was compiled for."""
+
+    changes: int
+    items: int
+    nodes: int
+    batch: int
+    shapes: Tuple[Optional[Shape], ...]
+    device: Optional[DeviceHandle]
+    constants: Optional[int]
 
 
 class Program:
@@ -38,7 +51,7 @@ class Program:
         self.arguments: List[Tuple[str, Value]] = []
         self.outputs: List[Tuple[str, Value]] = []
         self._ranges: Dict[str, Dict[int, Shape]] = {}
-        self._executables: Dict[Any, Any] = {}
+        self._executables: Dict[_Key, Any] = {}
         self._lock = threading.Lock()
         self._changes = 0
 
@@ -176,13 +189,13 @@ class Program:
                     "computation to replace them"
                 )
             return self.loaded
-        key = (
+        key = _Key(
             self._changes,
             self.items.version,
             len(self.graph.nodes),
             batch,
             tuple(shapes or ()),
-            device.key if device else None,
+            device,
             constants.stamp if constants else None,
         )
         with self._lock:
@@ -197,7 +210,7 @@ class Program:
     def _compiled(
         self, computation: Computation, device: Optional[DeviceHandle], constants: Any
     ) -> Any:
-        where = (device or DeviceHandle.default()).target(self.items)
+        where = self._target(device)
         found = predecessor.precompiled(self, where)
         if found is not None:
             return found
@@ -205,9 +218,9 @@ class Program:
             computation = constants.applied(computation)
         return self._compiled_on(computation, where)
 
-    def _compiled_on(self, computation: Computation, where: Any) -> Any:
+    def _compiled_on(self, computation: Computation, where: Device) -> Any:
         config = self.config
-        num_ipus, batches = config.amounts(self.items)
+        num_ipus, batches = config.amounts(self.items, where.num_ipus)
         config.check_pipeline(computation)
         executable = config.replaced(computation).compile(
             where,
@@ -221,8 +234,25 @@ class Program:
 
     def compile_anew(self) -> Any:
         """An executable for the declared shapes, whatever was compiled or loaded before."""
-        where = (self.device or DeviceHandle.default()).target(self.items)
-        return self._compiled_on(self._at(0, None), where)
+        return self._compiled_on(self._at(0, None), self._target(self.device))
+
+    def _target(self, handle: Optional[DeviceHandle]) -> Device:
+        handle = handle or DeviceHandle.default()
+        handle.used_by(self)
+        return handle.device(self.items.sim_mode)
+
+    def leave(self, handle: DeviceHandle) -> None:
+        """A device is destroyed: what was compiled for it goes, and the default one is next."""
+        from . import execution
+
+        with self._lock:
+            if self.device is handle:
+                self.device = None
+            gone = [key for key in self._executables if key.device is handle]
+            closed = [self._executables.pop(key) for key in gone]
+        execution.forget(self.key)
+        for executable in closed:
+            executable.close()
 
     def close(self) -> None:
         """Free the device's memory of all executables."""
@@ -253,7 +283,7 @@ class Program:
         """A program without a graph; raises FileMissing, or BadFile for what is no executable."""
         from odla_ipu.executable import Executable
 
-        where = (device or DeviceHandle.default()).target(Items())
+        where = (device or DeviceHandle.default()).device()
         with location.file() as path:
             # From memory the file goes, so the executable must not refer to it.
             loaded = (

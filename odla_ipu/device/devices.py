@@ -42,7 +42,7 @@ _MODEL_VERSION = "ipu2"
 _POLL_SECONDS = 0.1
 
 _lock = threading.RLock()
-_devices: Dict[Tuple[str, int], "Device"] = {}
+_devices: Dict[Tuple[str, int, int], "Device"] = {}
 _automatic: Dict[int, str] = {}
 _announced: Set[str] = set()
 
@@ -50,14 +50,16 @@ _announced: Set[str] = set()
 class Device:
     """A device of ``num_ipus`` IPUs, attached while someone has acquired it.
 
-    ``kind`` is 'ipu', 'ipu_model' or 'sim', ``popart`` the module that drives it.  ``lock`` is for
-    the sessions on it: they take turns.
+    ``kind`` is 'ipu', 'ipu_model' or 'sim', ``popart`` the module that drives it.  ``index`` is 0
+    for any free IPUs, else that of certain ones.  ``lock`` is for the sessions on it: they take
+    turns.
     """
 
-    def __init__(self, kind: str, num_ipus: int, popart: Any):
+    def __init__(self, kind: str, num_ipus: int, popart: Any, index: int = 0):
         self.kind = kind
         self.num_ipus = num_ipus
         self.popart = popart
+        self.index = index
         self.lock = threading.RLock()
         self._count = 0
         self._info: Any = None
@@ -127,7 +129,7 @@ class Device:
             if self.kind == "ipu_model":
                 return self._model(manager)
             while True:
-                info = manager.tryAcquireAvailableDevice(numIpus=self.num_ipus)
+                info = self._try_acquire(manager)
                 if info is not None:
                     return info
                 remaining = end - time.monotonic()
@@ -139,6 +141,12 @@ class Device:
                 error, f"attaching {_amount(self.num_ipus)} of '{self.kind}'"
             ) from error
         raise self._none_free(timeout)
+
+    def _try_acquire(self, manager: Any) -> Any:
+        if not self.index:
+            return manager.tryAcquireAvailableDevice(numIpus=self.num_ipus)
+        certain = _configurations(self.popart, self.num_ipus)[self.index]
+        return manager.tryAcquireDeviceById(certain.id)
 
     def _model(self, manager: Any) -> Any:
         info = manager.createIpuModelDevice(
@@ -154,6 +162,8 @@ class Device:
 
     def _none_free(self, timeout: float) -> Exception:
         wanted = f"device '{self.kind}': {_amount(self.num_ipus)} wanted, but none free"
+        if self.index:
+            wanted = f"device '{self.kind}': index {self.index} is in use"
         if timeout > 0:
             return DeviceTimeout(
                 f"{wanted} within {timeout:g} s (ODLA_IPU_ATTACH_TIMEOUT); stop what holds them, "
@@ -173,15 +183,18 @@ class DeviceStatus(NamedTuple):
     reason: str
 
 
-def open_device(name: "Union[str, Device, None]" = None, num_ipus: int = 1) -> Device:
+def open_device(
+    name: "Union[str, Device, None]" = None, num_ipus: int = 1, index: int = 0
+) -> Device:
     """The device ``name`` with ``num_ipus`` IPUs, not yet attached; the same object each time.
 
     A Device stands for itself, or for its kind where it has another number of IPUs.  ``name`` is
     'ipu', 'ipu_model', 'sim' or 'auto'; None means ``ODLA_IPU_DEVICE``, else 'auto'.  Only
-    'auto' falls back, and says so once in a warning.
+    'auto' falls back, and says so once in a warning.  ``index`` 0 is any of the devices of that
+    size, another one that of the machine's list.
 
-    Raises InvalidParameter for an unknown name or a number of IPUs that is not a power of two,
-    DeviceUnavailable when the named device cannot be used.
+    Raises InvalidParameter for an unknown name, a number of IPUs that is not a power of two or an
+    index that the machine lacks, DeviceUnavailable when the named device cannot be used.
     """
     if not isinstance(num_ipus, int) or num_ipus < 1 or num_ipus & (num_ipus - 1):
         raise InvalidParameter(
@@ -195,9 +208,9 @@ def open_device(name: "Union[str, Device, None]" = None, num_ipus: int = 1) -> D
     with _lock:
         if kind == "auto":
             kind = _first_that_works(num_ipus)
-        key = (kind, num_ipus)
+        key = (kind, num_ipus, index)
         if key not in _devices:
-            _devices[key] = _usable(kind, num_ipus)
+            _devices[key] = _usable(kind, num_ipus, index)
         return _devices[key]
 
 
@@ -266,7 +279,7 @@ def _announce(reason: str) -> None:
         )
 
 
-def _usable(kind: str, num_ipus: int) -> Device:
+def _usable(kind: str, num_ipus: int, index: int = 0) -> Device:
     """The device, if its software is there and, for all but the IPU Model, that many IPUs."""
     popart = load_popart(kind)
     if kind != "ipu_model" and not _configurations(popart, num_ipus):
@@ -280,7 +293,13 @@ def _usable(kind: str, num_ipus: int) -> Device:
             f"device '{kind}': {_amount(num_ipus)} wanted, but this machine has "
             f"{_amount(present)} to give"
         )
-    return Device(kind, num_ipus, popart)
+    count = 1 if kind == "ipu_model" else len(_configurations(popart, num_ipus))
+    if not 0 <= index < count:
+        raise InvalidParameter(
+            f"device '{kind}': the index is {index}, but there are {count} of "
+            f"{_amount(num_ipus)}; accepted: 0 to {count - 1}"
+        )
+    return Device(kind, num_ipus, popart, index)
 
 
 def _configurations(popart: Any, num_ipus: int) -> List[Any]:

@@ -93,6 +93,13 @@ void add_live(const std::shared_ptr<Computation>& computation, void* handle) {
   live().all.emplace_back(computation, handle);
 }
 
+void* handle_of(const std::shared_ptr<Computation>& computation) {
+  std::lock_guard<std::mutex> lock(live().mutex);
+  for (auto& item : live().all)
+    if (item.first.lock() == computation) return item.second;
+  return nullptr;
+}
+
 void remove_live(const Computation* computation) {
   std::lock_guard<std::mutex> lock(live().mutex);
   auto& all = live().all;

@@ -298,8 +298,6 @@ ODLA_IPU_MANGLED odla_status odla_LoadExecutable(const odla_char* file_name,
   odla_status status = odla_LoadExecutable(
       odla_resource_location{ODLA_LOCATION_PATH, file_name, 0}, nullptr, executable);
   if (status != ODLA_SUCCESS) return status;
-  return guarded(__func__, [&] {
-    if (computation) *computation = handle_of(program_of(*executable));
-    if (context) check_status(odla_CreateContext(context));
-  });
+  if (computation) *computation = static_cast<odla_computation>(handle_of(program_of(*executable)));
+  return context ? odla_CreateContext(context) : ODLA_SUCCESS;
 }
