@@ -1,6 +1,6 @@
 """Arrays bound to an executable: what a run moves is settled once, when they are bound."""
 
-import time
+from time import perf_counter_ns as _clock
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -26,7 +26,7 @@ class Runner:
     ``kind`` is that of the device, ``ops`` the names of ODLA ops by id.
     """
 
-    __slots__ = ("kind", "lock", "name", "ops", "popart", "session")
+    __slots__ = ("kind", "lock", "name", "ops", "popart", "session", "usage")
 
     def __init__(self, name: str, ops: Dict[str, str], device: Device):
         self.name = name
@@ -34,6 +34,7 @@ class Runner:
         self.kind = device.kind
         self.popart = device.popart
         self.lock = device.lock
+        self.usage = device.usage
         self.session: Any = None
 
     def step(self, read: Dict[str, np.ndarray], written: Dict[str, np.ndarray]) -> Any:
@@ -43,22 +44,17 @@ class Runner:
     def run(self, step: Any) -> None:
         with self.lock:
             session = self.session
+            start = _clock()
             try:
-                if RECORDERS:
-                    self._run_recorded(step)
-                else:
-                    session.run(step)
+                session.run(step)
             except Exception as error:
                 if session is None:
                     raise self.closed() from None
                 raise translate(error, f"running '{self.name}'") from error
-
-    def _run_recorded(self, step: Any) -> None:
-        start = time.perf_counter_ns()
-        self.session.run(step)
-        end = time.perf_counter_ns()
-        for recorder in RECORDERS:
-            recorder.add(self, start, end)
+            end = _clock()
+            self.usage.busy_ns += end - start
+            for recorder in RECORDERS:
+                recorder.add(self, start, end)
 
     def closed(self) -> InvalidParameter:
         return InvalidParameter(f"'{self.name}' is closed; compile it again")

@@ -1,5 +1,6 @@
 """The command ``odla-ipu``."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -245,7 +246,7 @@ def devices(as_json: bool) -> None:
 
     found = device.status()
     if as_json:
-        click.echo(json.dumps([one._asdict() for one in found]))
+        click.echo(json.dumps([_device_entry(one) for one in found]))
         return
     _table(
         ["device", "available", ""],
@@ -253,27 +254,34 @@ def devices(as_json: bool) -> None:
     )
 
 
+def _device_entry(status: Any) -> Dict[str, Any]:
+    """A device with all that is known of it."""
+    from . import device
+
+    entry: Dict[str, Any] = status._asdict()
+    if status.available:
+        known = dataclasses.asdict(device.open_device(status.name).information())
+        entry["information"] = {**known, "uuid": known["uuid"].hex()}
+    return entry
+
+
 @main.command()
 @click.option("--json", "as_json", is_flag=True)
 def ops(as_json: bool) -> None:
-    """List the supported ODLA ops."""
-    from .ops import OPS
-    from .registry import family, python_signature
+    """List the ODLA ops and how PopART computes each.
 
-    table = [
-        {
-            "op": name,
-            "family": family(cls),
-            "python": f"{cls.python}{python_signature(cls)}",
-            "meaning": (cls.__doc__ or "").strip().splitlines()[0],
-        }
-        for name, cls in OPS.items()
-    ]
+    By one op (direct), by several (composed), by a custom op (kernel), or not at all, since it is
+    known when the computation is compiled (constant).
+    """
+    from .ops.table import rows
+
+    table = rows()
     if as_json:
-        click.echo(json.dumps(table))
+        click.echo(json.dumps([row._asdict() for row in table]))
         return
     _table(
-        ["family", "op", "meaning"], [[row["family"], row["op"], row["meaning"]] for row in table]
+        ["family", "op", "form", "meaning"],
+        [[row.family, row.op, row.form, row.meaning] for row in table],
     )
 
 

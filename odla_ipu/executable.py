@@ -106,8 +106,10 @@ class Executable:
         self._computes = any(fetch.tensor for fetch in self.fetches)
         if self._computes:
             device.acquire()
+            device.usage.load(program.size)
         # Not a method: a reference to self would keep it alive for ever.
-        self._finalizer = weakref.finalize(self, _release, device, self._computes, folder)
+        size = program.size if self._computes else 0
+        self._finalizer = weakref.finalize(self, _release, device, self._computes, size, folder)
         if self._computes:
             with device.lock, _translated(device, f"compiling '{program.name}'"):
                 self.runner.session = self._load(popef, cache)
@@ -564,8 +566,9 @@ class _translated:
             raise translate(error, self.where) from error
 
 
-def _release(device: Device, attached: bool, folder: str) -> None:
+def _release(device: Device, attached: bool, size: int, folder: str) -> None:
     if attached:
+        device.usage.load(-size)
         device.release()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)

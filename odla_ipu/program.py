@@ -63,6 +63,8 @@ class Program(NamedTuple):
     """The file with the weights that the model refers to; "" when it carries them itself."""
     kernels: List[str]
     """The kernels that the model uses, by the names that callers use."""
+    size: int
+    """Bytes of its weights, and of the values that are alive at one time."""
     ops: Dict[str, str]
     """Names of the ODLA ops (``odla_Conv``) by id, for the profiler."""
 
@@ -91,8 +93,37 @@ def make_program(
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
         kernels=sorted(lowered.kernels),
+        size=sum(sizes.values()) + _alive(prepared),
         ops={node.id: node.name for node in walk(prepared.used_nodes())},
     )
+
+
+def _alive(graph: Graph) -> int:
+    """The most bytes that values which are not constants take at one time, in order of the nodes.
+
+    Those inside control flow are left out.
+    """
+    nodes = graph.used_nodes()
+    last = {value: index for index, node in enumerate(nodes) for value in node.operands()}
+    last.update((output.value, len(nodes)) for output in graph.outputs)
+    ends: List[int] = [0] * (len(nodes) + 1)
+    alive = 0
+    for value in graph.fed:
+        alive += _bytes(value)
+        ends[last.get(value, 0)] += _bytes(value)
+    most = alive
+    for index, node in enumerate(nodes):
+        for value in node.outputs:
+            alive += _bytes(value)
+            ends[last.get(value, index)] += _bytes(value)
+        most = max(most, alive)
+        alive -= ends[index]
+    return most
+
+
+def _bytes(value: Value) -> int:
+    kind = value.type
+    return kind.elements * kind.element_type.host_bytes if kind.is_static else 0
 
 
 def _inputs(values: Sequence[Value], lowered: Lowering, precision: str) -> List[Port]:
@@ -186,6 +217,7 @@ def to_file(
         "num_ipus": program.num_ipus,
         "batches": program.batches,
         "kernels": program.kernels,
+        "size": program.size,
         "ops": program.ops,
         "arguments": [_port_to_json(port) for port in program.arguments],
         "variables": [_port_to_json(port) for port in program.variables],
@@ -237,6 +269,7 @@ def from_file(
         model=_model_of(path, sections),
         weights="",
         kernels=[str(name) for name in header["kernels"]],
+        size=int(header["size"]),
         ops=dict(header["ops"]),
     )
 
