@@ -113,6 +113,7 @@ def _create_computation(slots: Slots, reply: Reply) -> None:
 
 def _release(slots: Slots, reply: Reply) -> None:
     OBJECTS.remove(slots[0].number)
+    execution.forget(slots[0].number)
 
 
 def _create_argument(slots: Slots, reply: Reply) -> None:
