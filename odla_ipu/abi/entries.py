@@ -119,6 +119,7 @@ def _export(slots: Slots, reply: Reply) -> None:
 
 def _release(slots: Slots, reply: Reply) -> None:
     OBJECTS.remove(slots[0].number)
+    execution.forget(slots[0].number)
 
 
 def _create_argument(slots: Slots, reply: Reply) -> None:

@@ -176,6 +176,13 @@ def release(context: int) -> None:
     _runs.pop(context, None)
 
 
+def forget(program: int) -> None:
+    """The program is released: its memory goes though contexts live on."""
+    for context, prepared in list(_runs.items()):
+        if prepared.program == program:
+            _runs.pop(context, None)
+
+
 def unbound_output(context: int, place: int) -> np.ndarray:
     """What the last run of a context gave for an output that nobody bound."""
     prepared = _runs.get(context)

@@ -107,18 +107,20 @@ class Program:
         fixed: Dict[str, Shape] = {}
         if batch:
             self.items.check_batch(batch)
-        elif self.items.dynamic_batch:
-            batch = self.items.opt_batch or self.items.max_batch or 0
         for index, (_, value) in enumerate(self.arguments):
             given = shapes[index] if shapes else None
             if given is None and batch and value.rank and not known(value.shape[0]):
                 given = (batch, *value.shape[1:])
-            if given is None and not value.type.is_static:
-                given = self._ranges.get(value.id, {}).get(_OPT_SHAPE)
             if given is not None and given != value.shape:
                 self._check_range(value, given)
                 fixed[value.id] = given
         return fixed
+
+    def _usual(self) -> Tuple[int, Optional[List[Optional[Shape]]]]:
+        """The batch and shapes to compile for before a run says which."""
+        items = self.items
+        shapes = [self._ranges.get(value.id, {}).get(_OPT_SHAPE) for _, value in self.arguments]
+        return items.opt_batch or items.max_batch or 0, shapes if any(shapes) else None
 
     def _check_range(self, value: Value, shape: Shape) -> None:
         ranges = self._ranges.get(value.id, {})
@@ -170,8 +172,11 @@ class Program:
         """Compile for the shapes that are known; those that are open are compiled as they come."""
         if device is not None:
             self.device = device
-        if self.shapes_at(0, None) or all(value.type.is_static for _, value in self.arguments):
-            self.executable(0, None, None, None)
+        batch, shapes = self._usual()
+        fixed = self.shapes_at(batch, shapes)
+        shaped = [fixed.get(value.id, value.shape) for _, value in self.arguments]
+        if all(known(dim) for shape in shaped for dim in shape):
+            self.executable(batch, shapes, None, None)
 
     def executable(
         self,
@@ -188,6 +193,7 @@ class Program:
                     "the constants of a loaded executable are part of its program; compile the "
                     "computation to replace them"
                 )
+            self._check_loaded(batch, shapes)
             return self.loaded
         key = _Key(
             self._changes,
@@ -206,6 +212,18 @@ class Program:
             while len(self._executables) > CACHED_PROGRAMS:
                 del self._executables[next(iter(self._executables))]
         return found
+
+    def _check_loaded(self, batch: int, shapes: Optional[Sequence[Optional[Shape]]]) -> None:
+        """Raise InvalidParameter for other shapes than those of the loaded program."""
+        for index, (name, value) in enumerate(self.arguments):
+            given = shapes[index] if shapes else None
+            if given is None and batch and value.rank:
+                given = (batch, *value.shape[1:])
+            if given is not None and given != value.shape:
+                raise InvalidParameter(
+                    f"the executable was compiled for '{name}' of {format_shape(value.shape)}; "
+                    f"{format_shape(given)} takes the computation"
+                )
 
     def _compiled(
         self, computation: Computation, device: Optional[DeviceHandle], constants: Any
@@ -269,7 +287,7 @@ class Program:
         """
         stored: Any = self.computation
         if is_executable:
-            stored = self.executable(0, None, None, None)
+            stored = self.loaded or self.executable(*self._usual(), None, None)
         path = location.path()
         if path is not None:
             stored.save(path)

@@ -21,37 +21,42 @@ std::atomic<int64_t> contexts{0};
 // Counts bindings, so that of two for one port the later one counts.
 std::atomic<uint64_t> bindings{0};
 
-// Where an id may lead to: the computation that the context ran last, the current one, all others.
-// The context must be locked.
-std::vector<std::shared_ptr<Computation>> candidates(const Context& context) {
-  std::vector<std::shared_ptr<Computation>> result;
-  if (auto last = context.computation.lock()) result.push_back(last);
-  if (auto current = current_computation()) result.push_back(current);
-  for (auto& other : live_computations()) result.push_back(other);
-  return result;
+// The computation that an id leads to: the one that the context ran last, the current one, any
+// other.  visit gets each in turn until it returns true.  The context must be locked.
+template <class Visit>
+bool visit_candidates(const Context& context, Visit&& visit) {
+  auto last = context.computation.lock();
+  if (last && visit(*last)) return true;
+  auto current = current_computation();
+  if (current && current != last && visit(*current)) return true;
+  for (auto& other : live_computations())
+    if (other != last && other != current && visit(*other)) return true;
+  return false;
 }
 
-// Fails for an id that no live computation has, and for NULL where there are elements.
-void check_id(const Context& context, const std::string& id, bool is_input, const void* data,
-              bool has_value) {
-  std::shared_ptr<Computation> failed;
-  for (auto& computation : candidates(context)) {
-    std::lock_guard<std::mutex> lock(computation->mutex);
-    const Ports& ports = is_input ? computation->arguments : computation->outputs;
-    const auto& indices = ports.find(id);
-    if (!indices.empty()) {
-      if (data == nullptr && !has_value && bytes_of(ports.values[indices[0]]->type) != 0)
-        invalid("data_ptr is NULL; accepted: the address of the elements of '" + id + "'");
-      return;
-    }
-    if (!failed && computation->first_status != ODLA_SUCCESS) failed = computation;
-  }
+// How many ports have the id.  Fails for an id that no live computation has, and for NULL where
+// there are elements.
+size_t count_ports(const Context& context, const std::string& id, bool is_input, const void* data,
+                   bool has_value) {
+  size_t count = 0;
+  odla_status status = ODLA_INVALID_PARAM;
   std::string message = std::string("no computation has an ") + (is_input ? "argument" : "output") +
                         " of the id '" + id + "'";
-  if (failed)
-    throw Failure(failed->first_status,
-                  message + "; an op before it failed: " + failed->first_failure);
-  invalid(message);
+  bool found = visit_candidates(context, [&](Computation& computation) {
+    std::lock_guard<std::mutex> lock(computation.mutex);
+    const Ports& ports = is_input ? computation.arguments : computation.outputs;
+    const auto& indices = ports.find(id);
+    count = indices.size();
+    if (count && data == nullptr && !has_value && bytes_of(ports.values[indices[0]]->type) != 0)
+      invalid("data_ptr is NULL; accepted: the address of the elements of '" + id + "'");
+    if (!count && status == ODLA_INVALID_PARAM && computation.first_status != ODLA_SUCCESS) {
+      status = computation.first_status;
+      message += "; an op before it failed: " + computation.first_failure;
+    }
+    return count != 0;
+  });
+  if (!found) throw Failure(status, message);
+  return count;
 }
 
 // Later bindings of a port replace the former: `place` tells those of one id apart.
@@ -75,30 +80,20 @@ bool same_shapes(const std::vector<odla_value_shape>& a, const std::vector<odla_
   return true;
 }
 
-// How often an id is an output, in the computation where it is found.
-size_t count_of(const Context& context, const std::string& id) {
-  for (auto& computation : candidates(context)) {
-    std::lock_guard<std::mutex> lock(computation->mutex);
-    size_t count = computation->outputs.find(id).size();
-    if (count) return count;
-  }
-  return 1;
-}
-
 void bind_by_id(const odla_value_id value_id, void* data, const std::shared_ptr<Value>& value,
                 odla_context handle, bool is_input) {
   auto context = require_context(handle);
   if (value_id == nullptr) invalid("value_id is NULL; accepted: the id of a value");
   std::string id = Id::read(value_id).text;
   std::lock_guard<std::mutex> lock(context->mutex);
-  check_id(*context, id, is_input, data, value != nullptr);
+  size_t count = count_ports(*context, id, is_input, data, value != nullptr);
   if (is_input) {
     set_binding(context->inputs_by_id[id], 0, data, value);
   } else {
     // An id that is an output n times takes n memories, one after the other.
     size_t& next = context->next_output[id];
     set_binding(context->outputs_by_id[id], next, data, value);
-    next = (next + 1) % count_of(*context, id);
+    next = (next + 1) % count;
   }
 }
 
@@ -320,6 +315,7 @@ void execute(Run& run) {
     side.run(&run.job, &reply);
   }
   check_reply(reply);
+  engine_is_loaded();
   for (size_t index = 0; index < run.stored.size(); ++index) {
     auto& value = run.stored[index];
     if (!value) continue;

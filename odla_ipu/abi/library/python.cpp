@@ -8,6 +8,7 @@
 
 #include "configuration.h"
 #include "ops.h"
+#include "queue.h"
 #include "support.h"
 
 namespace odla_ipu {
@@ -142,6 +143,8 @@ WithoutInterpreterLock::~WithoutInterpreterLock() {
   if (restore) restore(state_);
 }
 
+void end_python_at_exit();
+
 bool python_is_running() { return state.load(std::memory_order_acquire) == State::running; }
 
 const odla_ipu_bridge& python() {
@@ -166,15 +169,27 @@ const odla_ipu_bridge& python() {
     throw;
   }
   state.store(State::running, std::memory_order_release);
+  end_python_at_exit();
+  return bridge;
+}
+
+// What is registered last is done first: registered again when the engine has been loaded, Python
+// lets go of it before it goes itself.
+void end_python_at_exit() {
   std::atexit([] {
     if (!python_is_running()) return;
+    Queue::finish_all();
     try {
       Call()(ODLA_IPU_SHUT_DOWN);
     } catch (...) {
     }
-    shut_down();
+    end_python();
   });
-  return bridge;
+}
+
+void engine_is_loaded() {
+  static std::atomic<bool> done{false};
+  if (!done.load(std::memory_order_relaxed) && !done.exchange(true)) end_python_at_exit();
 }
 
 void end_python() {

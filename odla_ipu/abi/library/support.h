@@ -88,6 +88,8 @@ int64_t bytes_of(const odla_value_type& type);
 // The Python side; started by the first call.  Fails with ODLA_DL_ERROR where it cannot start.
 const odla_ipu_bridge& python();
 bool python_is_running();
+// To be called when the device's engine may have been loaded.
+void engine_is_loaded();
 // Throws what a failed call has to say.
 void check_reply(const odla_ipu_reply& reply);
 
@@ -117,6 +119,8 @@ struct Call {
     odla_ipu_slot list[sizeof...(slots) + 1] = {slots...};
     python().call(function, list, &reply);
     check_reply(reply);
+    if (function == ODLA_IPU_COMPILE || function == ODLA_IPU_LOAD || function == ODLA_IPU_VALUE_DATA)
+      engine_is_loaded();
     return reply;
   }
 };
