@@ -301,9 +301,7 @@ _FOLDERS = {
 @click.option("--libdir", is_flag=True, help="Folder of libodla_ipu.so.")
 @click.option("--pkgconfig-dir", is_flag=True, help="Folder for PKG_CONFIG_PATH.")
 @click.option("--cmake-dir", is_flag=True, help="Folder for CMake's ODLA_IPU_DIR.")
-@click.option(
-    "--popart-path", is_flag=True, help="Folder that makes `import popart` the stand-in."
-)
+@click.option("--popart-path", is_flag=True, help="Folder that makes `import popart` the stand-in.")
 def config(**wanted: bool) -> None:
     """Print what builds and PYTHONPATH need, on one line."""
     here = os.path.dirname(os.path.abspath(__file__))

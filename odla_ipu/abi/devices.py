@@ -1,14 +1,18 @@
 """Devices as the library hands them out."""
 
+import dataclasses
+import json
 import os
 import threading
+import time
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Union
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Tuple, Union
 
 from odla_ipu import device as devices
 from odla_ipu import profiler
 from odla_ipu.device import Device
+from odla_ipu.device.devices import MODEL_TILES, configurations
 from odla_ipu.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -18,26 +22,39 @@ _GRAPHCORE_IPU = 5
 """ODLA_DEVICE_GRAPHCORE_IPU."""
 
 
+_MEMORY_UTIL, _USED_MEMORY = 6, 8
+
+_MOMENT = 0.1
+"""Seconds in which what is told stays the same: all that is asked at once fits together."""
+
+
 class DeviceHandle:
     """A device by its ODLA name and index.
 
     ODLA_DEVICE_GRAPHCORE_IPU is an attached IPU and nothing else, unless ``ODLA_IPU_DEVICE`` says
-    which of the three kinds of IPU (attached, modelled, simulated) is meant.
+    which of the three kinds of IPU (attached, modelled, simulated) is meant.  Index 0 is any free
+    IPU, the one that computations without a device use too; another index is that of the machine.
     """
 
     _default: Optional["DeviceHandle"] = None
     _lock = threading.Lock()
 
     def __init__(self, name: int, index: int):
-        """Raises DeviceUnavailable, or InvalidParameter for an index that the machine lacks."""
         self._kind: Optional[str] = None
         if name == _GRAPHCORE_IPU and _environment() is None:
             self._kind = "ipu"
         self._index = index
         self._num_ipus = 1
         self._held: Optional[Device] = None
-        self._programs: "weakref.WeakSet[Program]" = weakref.WeakSet()
-        self.device()
+        self._told: Optional[Tuple[float, devices.Information]] = None
+        self._programs: weakref.WeakSet[Program] = weakref.WeakSet()
+
+    @classmethod
+    def allocate(cls, name: int, index: int) -> "DeviceHandle":
+        """Raises DeviceUnavailable, or InvalidParameter for an index that the machine lacks."""
+        handle = cls(name, index)
+        handle.device()
+        return handle
 
     @classmethod
     def default(cls) -> "DeviceHandle":
@@ -64,7 +81,7 @@ class DeviceHandle:
                     RuntimeWarning,
                     stacklevel=2,
                 )
-        return devices.open_device(kind, self._num_ipus, self._index)
+        return devices.open_device(kind, self._num_ipus, self._index or None)
 
     # InitDevice.
 
@@ -116,7 +133,7 @@ class DeviceHandle:
         """The tiles of an IPU are what they are: an option can only agree."""
         if text is None:
             return
-        tiles = opened.information().tiles_per_ipu
+        tiles = _tiles(opened)
         if _number("__tiles_per_ipu", text) != tiles:
             raise InvalidParameter(
                 f"__tiles_per_ipu is {text}, but an IPU of device '{opened.kind}' has {tiles}"
@@ -171,7 +188,17 @@ class DeviceHandle:
 
     def info(self, item: int) -> Union[bytes, float, int]:
         """What odla_GetDeviceInfo tells, by the number of the item."""
-        raise InvalidParameter("not yet")
+        opened = self.device()
+        if self._told is None or time.monotonic() - self._told[0] >= _MOMENT:
+            self._told = time.monotonic(), opened.information()
+        told = self._told[1]
+        used = opened.usage.memory
+        if item == _MEMORY_UTIL:
+            return min(used / told.total_memory, 1.0) if told.total_memory else 0.0
+        if item == _USED_MEMORY:
+            return used
+        found = dataclasses.astuple(told)[item]
+        return found.encode() if isinstance(found, str) else found
 
     # Profiling.
 
@@ -197,10 +224,23 @@ _traces: Dict[str, profiler.Trace] = {}
 """What was recorded last, by kind of device."""
 
 
+def trace_json(trace: profiler.Trace, items: Mapping[str, str]) -> str:
+    """The trace in Chrome's format, with ``items`` as its ``otherData``."""
+    text = trace.to_json()
+    return json.dumps({**json.loads(text), "otherData": dict(items)}) if items else text
+
+
 def _environment() -> Optional[str]:
     """The kind that ``ODLA_IPU_DEVICE`` names; None where it leaves the choice."""
     named = os.environ.get("ODLA_IPU_DEVICE") or "auto"
     return None if named == "auto" else named
+
+
+def _tiles(opened: Device) -> int:
+    """Tiles of an IPU."""
+    if opened.kind == "ipu_model":
+        return MODEL_TILES
+    return configurations(opened.popart, opened.num_ipus)[0].tilesPerIPU
 
 
 def _number(key: str, text: str) -> int:

@@ -164,20 +164,13 @@ def run(job: Any) -> None:
             locations.write_shape(job.output_shapes[place], shape)
 
 
-def forget(program: int) -> None:
-    """What was prepared with a program is prepared anew."""
-    for context, prepared in list(_runs.items()):
-        if prepared.program == program:
-            _runs.pop(context, None)
-
-
 def release(context: int) -> None:
     """The context is destroyed."""
     _runs.pop(context, None)
 
 
 def forget(program: int) -> None:
-    """The program is released: its memory goes though contexts live on."""
+    """The program is released, or its device: its memory goes though contexts live on."""
     for context, prepared in list(_runs.items()):
         if prepared.program == program:
             _runs.pop(context, None)

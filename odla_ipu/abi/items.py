@@ -119,9 +119,7 @@ def _set_bf16(items: Items, pointer: Any) -> None:
 def _set_data_type(items: Items, pointer: Any) -> None:
     kind = _int32(pointer)
     if kind not in (ElementType.FLOAT32, ElementType.FLOAT16):
-        raise UnsupportedType(
-            f"ODLA_USE_DATA_TYPE is {kind}; accepted: ODLA_FLOAT32, ODLA_FLOAT16"
-        )
+        raise UnsupportedType(f"ODLA_USE_DATA_TYPE is {kind}; accepted: ODLA_FLOAT32, ODLA_FLOAT16")
     items.fp16 = kind == ElementType.FLOAT16
 
 

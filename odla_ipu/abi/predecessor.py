@@ -82,7 +82,8 @@ class Config(NamedTuple):
     def amounts(self, items: Items, usual: int) -> Tuple[int, int]:
         """IPUs, and batches that the memory bound for one run holds.
 
-        ``usual`` is the number of IPUs where no item says one.  Items decide unless the config has ``debug``, or a pipeline: it decides on the batches then.
+        ``usual`` is the number of IPUs where no item says one.  Items decide unless the config has
+        ``debug``, or a pipeline: it decides on the batches then.
         Raises OdlaError where the two contradict each other.
         """
         num_ipus, batches = items.num_ipus or usual, items.batches_per_step
@@ -161,7 +162,9 @@ def config() -> Config:
         _warn(f"ODLA_POPART_CONFIG is {path}, but there is no such file; defaults are used")
         return Config()
     except (OSError, ValueError) as error:
-        raise InvalidParameter(f"ODLA_POPART_CONFIG is {path}, which cannot be read: {error}") from None
+        raise InvalidParameter(
+            f"ODLA_POPART_CONFIG is {path}, which cannot be read: {error}"
+        ) from None
     return parse(text, path)
 
 
@@ -172,7 +175,7 @@ def parse(text: str, source: str) -> Config:
     except ValueError as error:
         raise InvalidParameter(f"{source} is no JSON: {error}") from None
     if not isinstance(given, dict):
-        raise InvalidParameter(f"{source} is no object of JSON; accepted: {{\"key\": value, ...}}")
+        raise InvalidParameter(f'{source} is no object of JSON; accepted: {{"key": value, ...}}')
     found: Dict[str, Any] = {}
     unknown = []
     for key, value in given.items():

@@ -40,7 +40,9 @@ class Program:
     what C names alike or not at all gets names of its own in the graph.
     """
 
-    def __init__(self, computation: Computation, device: Optional[DeviceHandle], loaded: Any = None):
+    def __init__(
+        self, computation: Computation, device: Optional[DeviceHandle], loaded: Any = None
+    ):
         self.key = 0
         self.computation = computation
         self.device = device

@@ -91,9 +91,7 @@ target_link_libraries(user ODLA_IPU::odla_ipu)
 
 
 def cmake(folder, *arguments):
-    return subprocess.run(
-        [tool("cmake"), *arguments], cwd=folder, capture_output=True, text=True
-    )
+    return subprocess.run([tool("cmake"), *arguments], cwd=folder, capture_output=True, text=True)
 
 
 def test_cmake(tmp_path):

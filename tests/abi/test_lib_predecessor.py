@@ -95,7 +95,8 @@ int main(int argc, char** argv) {
         odla_SetContextItem(context, ODLA_ASYNC_CALLBACK_FUNC, (odla_item_value)callback);
         odla_SetContextItem(context, ODLA_ASYNC_CALLBACK_ARG, (odla_item_value)&calls);
       }
-      if (!status) status = odla_ExecuteComputation(computation, context, ODLA_COMPUTE_INFERENCE, NULL);
+      if (!status)
+        status = odla_ExecuteComputation(computation, context, ODLA_COMPUTE_INFERENCE, NULL);
       if (name == "callback" && !status) {
         std::unique_lock<std::mutex> lock(mutex);
         called.wait(lock, [] { return calls > 0; });
@@ -278,9 +279,11 @@ def test_pipelines(program, tmp_path):
 def test_modes_decide_how_many_batches_a_context_holds(program, tmp_path, mode):
     config = written(tmp_path, execution_mode=mode)
     batches = 2 if mode == "no_such_mode" else 1
-    got = drive(program, "create", "int17=2", "net", f"callback={batches}", config=config) if (
-        mode == "pipeline_async"
-    ) else drive(program, "create", "int17=2", "net", f"run={batches}", config=config)
+    got = (
+        drive(program, "create", "int17=2", "net", f"callback={batches}", config=config)
+        if (mode == "pipeline_async")
+        else drive(program, "create", "int17=2", "net", f"run={batches}", config=config)
+    )
     assert not got.failed(), got.lines
     np.testing.assert_allclose(got.results()[0], expected(batches), rtol=1e-6)
     if mode == "pipeline_async":
@@ -320,9 +323,7 @@ def test_the_model_is_written_and_read(program, tmp_path):
 
 def test_precompiled_programs(program, tmp_path):
     (tmp_path / "net.json").write_text('{"execution_mode": "sequence", "version": "7"}')
-    got = drive(
-        program, "create", "text1001=net.popart", "net", "export", "run=1", cwd=tmp_path
-    )
+    got = drive(program, "create", "text1001=net.popart", "net", "export", "run=1", cwd=tmp_path)
     assert got.failed() == [] and len(got.results()) == 1, got.lines
     data = (tmp_path / "net.popart").read_bytes()
     (length,) = struct.unpack("=i", data[:4])

@@ -160,7 +160,7 @@ struct Trace : Object {
   explicit Trace(int64_t key) : Object(key) {}
   std::mutex mutex;
   std::vector<Pair> items;
-  std::string json;
+  std::deque<std::string> json;
 };
 
 }  // namespace odla_ipu
