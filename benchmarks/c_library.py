@@ -157,7 +157,7 @@ def plain(what):
         binding.bind_output("y", "cpu", 0, np.float32, y.shape, out.ctypes.data)
         return made._sess.run_with_iobinding, binding._iobinding, out
 
-    run, binding, kept = bound()
+    run, binding, _kept = bound()
     times = []
     for _ in range(CALLS[what]):
         start = time.perf_counter()
@@ -166,7 +166,7 @@ def plain(what):
 
     def in_threads(number, count):
         def work():
-            run, binding, kept = bound()
+            run, binding, _kept = bound()
             for _ in range(count // number):
                 run(binding, None)
 
@@ -223,9 +223,10 @@ def rows(found):
         table.append((f"bind, execute, read: {what}", ours, engine, beyond, bound, "us beyond"))
     (binds,) = found["c", "tiny", "bind"]
     table.append(("bind alone", binds, None, None, None, "us"))
-    ours, first = found["c", "build", "build"]
+    ours, first, busy = found["c", "build", "build"]
     plain_build, plain_load = found["plain", "build", "build"]
     table.append(("graph of 1,000 ops", ours, plain_build, ours, 60, "ms"))
+    table.append(("of that, processor time", busy, None, None, None, "ms"))
     table.append(("the first one, with Python's start", first, plain_load, None, None, "ms"))
     for what, bound in (("tiny", 3.0), ("large", 1.0)):
         one, eight = found["c", what, "threads"]
