@@ -206,8 +206,13 @@ class DeviceHandle:
         profiler.start(self.device())
 
     def stop_profiler(self) -> None:
-        kind = self.device().kind
-        _traces[kind] = profiler.stop(self.device())
+        """Raises InvalidParameter where nothing was ever recorded; stopping again is allowed."""
+        opened = self.device()
+        try:
+            _traces[opened.kind] = profiler.stop(opened)
+        except InvalidParameter:
+            if opened.kind not in _traces:
+                raise
 
     def trace(self) -> profiler.Trace:
         """What was recorded last on devices of its kind; raises InvalidParameter before."""

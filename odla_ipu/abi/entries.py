@@ -452,8 +452,7 @@ def _profiler_trace(slots: Slots, reply: Reply) -> None:
 
 
 def _trace_json(slots: Slots, reply: Reply) -> None:
-    key = slots[0].number
-    trace = OBJECTS.get(key, Trace, "trace") if key else Trace("", [])
+    trace = OBJECTS.get(slots[0].number, Trace, "trace")
     _give_bytes(reply, trace_json(trace, _options(slots[1], slots[2].number)).encode())
 
 

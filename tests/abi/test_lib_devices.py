@@ -464,6 +464,7 @@ def test_a_trace_tells_the_ops_that_ran(tmp_path):
   SHOW(odla_StartDeviceProfiler(device));
   for (int i = 0; i < 3; ++i) SHOW(run(computation, device));
   SHOW(odla_StopDeviceProfiler(device));
+  SHOW(odla_StopDeviceProfiler(device));
   SHOW(run(computation, device));
   SHOW(odla_RetrieveDeviceTrace(device, &trace));
   SHOW(odla_ipu_TraceToJSON(trace, &json));
@@ -484,9 +485,9 @@ def test_a_trace_tells_the_ops_that_ran(tmp_path):
     done = programs.run(program)
     assert [status for status, _ in statuses(done, "run")] == [0] * 5
     assert [status for status, _ in statuses(done, "odla_RetrieveDeviceTrace")] == [3, 0]
-    assert [status for status, _ in statuses(done, "odla_StopDeviceProfiler")] == [3, 0]
+    assert [status for status, _ in statuses(done, "odla_StopDeviceProfiler")] == [3, 0, 0]
     assert [status for status, _ in statuses(done, "odla_StartDeviceProfiler")] == [0, 3]
-    assert [status for status, _ in statuses(done, "odla_ipu_TraceToJSON")] == [0, 0, 3, 0]
+    assert [status for status, _ in statuses(done, "odla_ipu_TraceToJSON")] == [0, 0, 3, 3]
     assert [status for status, _ in statuses(done, "odla_SetDeviceTraceItem")] == [0, 0, 3]
     (text,) = [line[5:] for line in done.stdout.splitlines() if line.startswith("json ")]
     events = [event for event in json.loads(text)["traceEvents"] if event["ph"] == "X"]

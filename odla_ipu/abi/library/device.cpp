@@ -296,6 +296,8 @@ odla_status odla_ipu_TraceToJSON(odla_device_trace device_trace, const odla_char
     require_pointer(json, "json");
     *json = nullptr;
     auto target = require_trace(device_trace);
+    if (target->key == 0)
+      invalid("the trace is empty; accepted: what odla_RetrieveDeviceTrace gave");
     std::vector<Pair> items;
     {
       std::lock_guard<std::mutex> lock(target->mutex);

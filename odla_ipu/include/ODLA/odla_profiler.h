@@ -20,7 +20,7 @@ typedef struct _odla_device_trace_item* odla_device_trace_item;
 
 /**
  * Stores a new, empty trace, to be freed by odla_ReleaseDeviceTrace. odla_RetrieveDeviceTrace gives
- * those with something in them.
+ * those with something in them, which odla_ipu_TraceToJSON takes.
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_CreateDeviceTrace(odla_device_trace* device_trace);
 
@@ -47,7 +47,10 @@ ODLA_API_EXPORT odla_status ODLA_API_CALL odla_StartDeviceProfiler(odla_device d
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_AsyncStartDeviceProfiler(odla_device device);
 
-/** Stops recording and returns when the trace is complete. */
+/**
+ * Stops recording and returns when the trace is complete, which one that was stopped before is.
+ * ODLA_INVALID_PARAM when nothing was recorded.
+ */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_StopDeviceProfiler(odla_device device);
 
 /** Asks the device to stop recording and returns at once. */
