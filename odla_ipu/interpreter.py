@@ -57,6 +57,8 @@ class InterpretedValue(Value):
     def array(self) -> np.ndarray:
         """The numbers; computes them, and all that they depend on, when they are not known yet."""
         if self._array is None:
+            if self.node is None:
+                raise InvalidParameter(f"'{self.id}' is released; it has no elements any more")
             _evaluate(self)
         if self._array is None:
             raise InternalError(f"'{self.id}' was evaluated without a result")
@@ -68,6 +70,11 @@ class InterpretedValue(Value):
 
     def release(self) -> None:
         """Forget how it was computed; its operands may go."""
+        self.node = None
+
+    def forget(self) -> None:
+        """Free its elements; asking for them afterwards raises InvalidParameter."""
+        self._array = None
         self.node = None
 
     @property
