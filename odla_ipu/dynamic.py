@@ -164,7 +164,14 @@ class DynamicExecutable:
 
     def save(self, path: str) -> None:
         """Raises InvalidParameter: an executable file holds one program of fixed shapes."""
-        raise InvalidParameter(
+        raise self._unsaved()
+
+    def to_bytes(self) -> bytes:
+        """As :meth:`save`."""
+        raise self._unsaved()
+
+    def _unsaved(self) -> InvalidParameter:
+        return InvalidParameter(
             f"'{self._graph.name}' has shapes that depend on what is fed; an executable file holds "
             "one program of fixed shapes"
         )

@@ -22,6 +22,9 @@ from .passes.precision import convert
 from .program import KIND, Port, Program, from_file, make_program, to_file, variable_sections
 from .types import ValueType, product
 
+_WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading a header raises that this package did not write."""
+
 SMALL = 1 << 14
 """Where no input and output has more bytes than this, copying all costs less than binding them."""
 
@@ -373,7 +376,7 @@ class Executable:
             num_ipus = int(header["num_ipus"])
             program = from_file(path, header, sections)
             target = (header["target"], header["engine"])
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except _WRONG as error:
             raise container.malformed(path, error) from None
         opened = open_device(device, num_ipus)
         for name in program.kernels:
@@ -395,7 +398,7 @@ class Executable:
         header, sections = container.read(path, KIND)
         try:
             program = from_file(path, header, sections)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except _WRONG as error:
             raise container.malformed(path, error) from None
         for name in program.kernels:
             device.provide(find_kernel(name))
@@ -540,8 +543,9 @@ class Feed:
             array = np.asarray(given)
         except (TypeError, ValueError):
             raise UnsupportedType(f"{self._wanted()}, not {type(given).__name__}") from None
-        if array.dtype.kind in _NUMBERS[self.dtype.kind]:
-            return convert(array, self.type.element_type, f"input '{self.name}'")
+        kind = self.type.element_type
+        if array.dtype.kind in _NUMBERS["f" if kind.is_float else self.dtype.kind]:
+            return convert(array, kind, f"input '{self.name}'")
         return array
 
     def _wanted(self) -> str:

@@ -1,5 +1,8 @@
 """Custom ops by name: calls, what follows from a declaration, and where they can stand."""
 
+import importlib
+import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -9,7 +12,7 @@ import pytest
 from reference import custom as reference
 
 import odla_ipu as odla
-from odla_ipu import container, interpreter
+from odla_ipu import container, interpreter, kernels
 from odla_ipu.errors import InvalidParameter, UnsupportedOp, UnsupportedType
 from odla_ipu.graph import specialise
 from odla_ipu.kernel import (
@@ -266,6 +269,32 @@ BOXES = np.float32([[[0, 0, 1, 1], [0, 0, 1, 0.9], [2, 2, 3, 3]]])
 SCORES = np.float32([[[0.8, 0.7, 0.9]]])
 
 
+# Documentation.
+
+
+def test_the_documented_kernel(tmp_path, monkeypatch, device):
+    """The folder that docs/adding-a-kernel.md walks through, and its calls."""
+    text = (pathlib.Path(__file__).parents[1] / "docs" / "adding-a-kernel.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    (tmp_path / "scaled_softsign").mkdir()
+    (tmp_path / "scaled_softsign" / "__init__.py").write_text(blocks[0])
+    (body,) = (block for block in blocks if "def run(" in block)
+    (tmp_path / "scaled_softsign" / "body.py").write_text(body)
+    monkeypatch.setattr(kernels, "__path__", [*kernels.__path__, str(tmp_path)])
+    importlib.import_module("odla_ipu.kernels.scaled_softsign")
+    try:
+        with odla.Computation() as c:
+            (call,) = (block for block in blocks if block.startswith("y = odla_ipu.custom_op"))
+            names = {"odla_ipu": odla, "x": odla.argument("x", X.shape)}
+            exec(call, names)
+            odla.output(names["y"], "y")
+            with pytest.raises(InvalidParameter, match="scale is 0"):
+                odla.custom_op("ScaledSoftsign", [names["x"]], scale=0)
+        close(c.run(x=X, device=device)["y"], 2 * X / (1 + np.abs(X)))
+    finally:
+        del KERNELS["ScaledSoftsign"], CUSTOM_OPS["ScaledSoftsign"]
+
+
 # Files.
 
 
@@ -304,6 +333,42 @@ def test_a_file_with_an_unknown_kernel_is_refused(tmp_path, device):
     container.write(path, header, contents)
     with pytest.raises(UnsupportedOp, match="kernel 'Frobnicate' is not known.*NonMaxSuppression"):
         odla.Executable.load(path, device)
+
+
+# Random numbers.
+
+
+@pytest.mark.parametrize(
+    "counter, key, words",
+    [
+        ((0,) * 4, (0,) * 2, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ((2**32 - 1,) * 4, (2**32 - 1,) * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+            (0xA4093822, 0x299F31D0),
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ],
+)
+def test_the_generator_is_philox(counter, key, words):
+    """The known answers that its authors published."""
+    assert " ".join(f"{word:08x}" for word in reference.philox(counter, key)) == words
+
+
+def test_random_numbers_are_distributed(device):
+    with odla.Computation() as c:
+        seed = odla.argument("seed", (2,), "uint32")
+        for name, normal in (("uniform", False), ("normal", True)):
+            made = odla.custom_op("RandomFill", [seed], shape=(200, 500), normal=normal)
+            odla.output(made, name)
+    got = c.run(seed=np.uint32([1, 2]), device=device)
+    again, other = (c.run(seed=np.uint32([s, 2]), device=device) for s in (1, 3))
+    for name, mean, deviation in (("uniform", 0.5, 12**-0.5), ("normal", 0, 1)):
+        np.testing.assert_array_equal(got[name], again[name])
+        assert (got[name] == other[name]).mean() < 1e-3
+        assert abs(got[name].mean() - mean) < 0.01
+        assert abs(got[name].std() - deviation) < 0.01
+    assert got["uniform"].min() >= 0 and got["uniform"].max() < 1
 
 
 # Speed of the bodies that stand in for codelets.

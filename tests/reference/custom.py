@@ -238,3 +238,101 @@ def custom_IpuAttentionMask(index, data):
     for b, i, j in itertools.product(range(batch), range(size), range(size)):
         out[b, 0, i, j] = -10000 * math.tanh(abs(int(index[b, i]) - int(index[b, j])))
     return out
+
+
+def RSqrt(x):
+    return x.astype(float) ** -0.5
+
+
+def BiasGelu(x, bias):
+    return custom_IpuGelu(x.astype(float) + bias)
+
+
+def LayerNorm(x, scale, bias, epsilon=1e-5):
+    wide = x.astype(float)
+    mean, variance = wide.mean(-1, keepdims=True), wide.var(-1, keepdims=True)
+    return (wide - mean) / np.sqrt(variance + epsilon) * scale + bias
+
+
+def AttentionGruCell(x, state, attention, gate_weights, gate_bias, weights, bias):
+    hidden = state.shape[1]
+    out = np.zeros(state.shape)
+    for b in range(len(x)):
+        joined = [*x[b].astype(float), *state[b].astype(float)]
+        gates = [
+            1 / (1 + math.exp(-(np.dot(joined, gate_weights[:, i]) + gate_bias[i])))
+            for i in range(2 * hidden)
+        ]
+        joined = [*x[b].astype(float), *(r * h for r, h in zip(gates, state[b]))]
+        for i in range(hidden):
+            candidate = math.tanh(np.dot(joined, weights[:, i]) + bias[i])
+            update = (1 - attention[b]) * gates[hidden + i]
+            out[b, i] = update * state[b, i] + (1 - update) * candidate
+    return out
+
+
+def EmbeddingBagSum(table, indices):
+    out = np.zeros((len(indices), table.shape[1]))
+    for bag, row in enumerate(indices.tolist()):
+        for index in row:
+            if 0 <= index < len(table):
+                out[bag] += table[index]
+    return out
+
+
+def _along(vector, axis, rank):
+    return vector.reshape([-1 if one == axis % rank else 1 for one in range(rank)])
+
+
+def QuantizeBytes(x, scale, zero_point, axis=0):
+    limits = np.iinfo(zero_point.dtype)
+    scale, zero = (_along(one, axis, x.ndim) if one.ndim else one for one in (scale, zero_point))
+    return np.clip(np.round(x / scale) + zero.astype(int), limits.min, limits.max)
+
+
+def DequantizeBytes(y, scale, zero_point=None, axis=0):
+    zero = np.int8(0) if zero_point is None else zero_point
+    scale, zero = (_along(one, axis, y.ndim) if one.ndim else one for one in (scale, zero))
+    return (y.astype(int) - zero.astype(int)) * scale.astype(float)
+
+
+def philox(counter, key):
+    """Philox4x32-10 of four and two words, in Python's integers."""
+    (a, b, c, d), (k, m) = counter, key
+    for _ in range(10):
+        left, right = 0xD2511F53 * a, 0xCD9E8D57 * c
+        a, b, c, d = (right >> 32) ^ b ^ k, right % 2**32, (left >> 32) ^ d ^ m, left % 2**32
+        k, m = (k + 0x9E3779B9) % 2**32, (m + 0xBB67AE85) % 2**32
+    return a, b, c, d
+
+
+def RandomFill(seed, shape=(), normal=False, first=0.0, second=1.0):
+    count, numbers = math.prod(shape), []
+    for block in range((count + 3) // 4):
+        u = [(word >> 8) / 2**24 for word in philox((block, 0, 0, 0), seed.tolist())]
+        if not normal:
+            numbers += [first + (second - first) * one for one in u]
+            continue
+        for one, other in (u[:2], u[2:]):
+            radius, angle = math.sqrt(-2 * math.log(one + 2**-24)), 2 * math.pi * other
+            numbers += [first + second * radius * turn(angle) for turn in (math.cos, math.sin)]
+    return np.array(numbers[:count]).reshape(shape)
+
+
+def Int8MatMul(a, b):
+    return np.matmul(a.astype(np.int64), b.astype(np.int64))
+
+
+def Int8Conv(x, kernel, strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1):
+    top, left, bottom, right = pads
+    x = np.pad(x.astype(np.int64), ((0, 0), (0, 0), (top, bottom), (left, right)))
+    outputs, each, h, w = kernel.shape
+    rows = (x.shape[2] - (h - 1) * dilations[0] - 1) // strides[0] + 1
+    columns = (x.shape[3] - (w - 1) * dilations[1] - 1) // strides[1] + 1
+    out = np.zeros((len(x), outputs, rows, columns), np.int64)
+    for n, o, i, j in np.ndindex(out.shape):
+        start = o // (outputs // group) * each
+        for y, z in np.ndindex(h, w):
+            pixel = x[n, :, i * strides[0] + y * dilations[0], j * strides[1] + z * dilations[1]]
+            out[n, o, i, j] += (pixel[start : start + each] * kernel[o, :, y, z]).sum()
+    return out

@@ -261,3 +261,99 @@ SAMPLES += [
     Sample("custom_IpuAttentionMask", (_ints(2, 5, low=0), random(1, dtype="float16")), rtol=1e-3),
     Sample("custom_IpuAttentionMask", (_ints(3, 7, low=0, dtype="uint8"), random(1))),
 ]
+SAMPLES += [
+    Sample("RSqrt", (random(3, 5, low=0.1),)),
+    Sample("RSqrt", (random(2, 3, 7, low=0, high=99),)),
+    Sample("RSqrt", (random(5, dtype="float16", low=0.1),), **_HALF),
+    Sample("RSqrt", (np.float32([0, np.inf, np.nan, -1]),)),
+    Sample("RSqrt", (random(0, 4),)),
+    Sample("BiasGelu", (random(3, 5), random(5))),
+    Sample("BiasGelu", (random(2, 3, 7), random(7))),
+    Sample("BiasGelu", (random(5), random(5))),
+    Sample("BiasGelu", (random(4, 5, dtype="float16"), random(5, dtype="float16")), **_HALF),
+    Sample("BiasGelu", (random(0, 5), random(5))),
+    Sample("LayerNorm", (random(3, 5), random(5), random(5)), atol=1e-5),
+    Sample("LayerNorm", (random(2, 3, 7), random(7), random(7)), {"epsilon": 0.1}),
+    Sample("LayerNorm", (random(64) + 100, random(64), random(64)), rtol=1e-3, atol=1e-3),
+    Sample("LayerNorm", (np.ones((2, 4), "f4"), random(4), random(4))),
+    Sample("LayerNorm", tuple(random(*s, dtype="float16") for s in ((3, 8), (8,), (8,))), **_HALF),
+    Sample("LayerNorm", (random(0, 4), random(4), random(4))),
+]
+
+
+def _cell(batch, size, hidden, dtype="float32"):
+    shapes = [(batch, size), (batch, hidden), (batch,)]
+    shapes += [(size + hidden, 2 * hidden), (2 * hidden,), (size + hidden, hidden), (hidden,)]
+    operands = [random(*shape, dtype=dtype, low=-1, high=1) for shape in shapes]
+    operands[2] = np.abs(operands[2])
+    tolerance = {"rtol": 1e-2, "atol": 1e-2} if dtype == "float16" else {}
+    return Sample("AttentionGruCell", tuple(operands), **tolerance)
+
+
+SAMPLES += [_cell(1, 1, 1), _cell(3, 4, 5), _cell(2, 7, 3), _cell(16, 36, 36)]
+SAMPLES += [_cell(2, 3, 4, "float16"), _cell(0, 3, 4)]
+
+SAMPLES += [
+    Sample("EmbeddingBagSum", (random(9, 4), _ints(3, 5, low=0))),
+    Sample("EmbeddingBagSum", (random(9, 3), np.int64([[0, 0, 8], [2, -1, -1], [-1, -1, -1]]))),
+    Sample("EmbeddingBagSum", (random(9, 3), np.int32([[9, 1], [-9, 100]]))),
+    Sample("EmbeddingBagSum", (random(5, 1, dtype="float16"), _ints(2, 3, low=0, high=5)), **_HALF),
+    Sample("EmbeddingBagSum", (random(5, 2), _ints(3, 1, low=0, high=5))),
+    Sample("EmbeddingBagSum", (random(5, 2), _ints(0, 3))),
+]
+
+_bytes = _ints(3, 5, low=-128, high=127, dtype="int8")
+SAMPLES += [
+    Sample("QuantizeBytes", (random(3, 5), np.float32(0.01), np.int8(3))),
+    Sample("QuantizeBytes", (random(3, 5), np.float32(0.02), np.uint8(99))),
+    Sample(
+        "QuantizeBytes", (random(3, 5), random(5, low=0.1), _ints(5, dtype="int8")), {"axis": 1}
+    ),
+    Sample("QuantizeBytes", (random(3, 5), random(3, low=0.1), np.uint8([1, 2, 3])), {"axis": -2}),
+    Sample(
+        "QuantizeBytes", (np.float32([0.5, 1.5, -0.5, 9e9, -np.inf]), np.float32(1), np.int8(0))
+    ),
+    Sample("QuantizeBytes", (random(6, dtype="float16"), np.float32(0.5), np.uint8(7))),
+    Sample("DequantizeBytes", (_bytes, np.float32(0.1), None)),
+    Sample("DequantizeBytes", (_bytes, np.float32(0.1), np.int8(-3))),
+    Sample(
+        "DequantizeBytes", (_bytes.view("u1"), random(5), np.uint8([0, 1, 2, 3, 255])), {"axis": 1}
+    ),
+    Sample("DequantizeBytes", (_bytes, random(3), None)),
+    Sample("DequantizeBytes", (np.int8(5), np.float32(0.5), np.int8(1))),
+]
+
+_RANDOM = {"rtol": 1e-4, "atol": 1e-4}
+SAMPLES += [
+    Sample("RandomFill", (np.uint32(seed),), {"shape": shape, **how}, **_RANDOM)
+    for seed, shape in [([0, 0], (3, 5)), ([7, 2**32 - 1], (4,)), ([1, 2], (2, 3, 7)), ([5, 6], ())]
+    for how in (
+        {},
+        {"first": -2.0, "second": 3.0},
+        {"normal": True},
+        {"normal": True, "first": 1.0, "second": 0.1},
+    )
+]
+
+SAMPLES += [
+    Sample("Int8MatMul", (_ints(*a, low=-128, high=127, dtype="int8"), _ints(*b, dtype="int8")))
+    for a, b in [
+        ((1, 3, 4), (1, 4, 5)),
+        ((2, 1, 7), (2, 7, 1)),
+        ((1, 2, 2000), (1, 2000, 3)),
+        ((0, 3, 4), (0, 4, 5)),
+    ]
+]
+SAMPLES.append(
+    Sample("Int8MatMul", (np.full((1, 2, 1500), -128, "i1"), np.full((1, 1500, 2), -128, "i1")))
+)
+SAMPLES += [
+    Sample("Int8Conv", (_ints(*x, low=-128, dtype="int8"), _ints(*k, dtype="int8")), attributes)
+    for x, k, attributes in [
+        ((1, 2, 5, 6), (3, 2, 3, 3), {}),
+        ((2, 4, 7, 5), (2, 4, 3, 2), {"strides": (2, 1), "pads": (1, 0, 2, 1)}),
+        ((1, 4, 6, 6), (6, 2, 2, 2), {"group": 2, "dilations": (2, 3)}),
+        ((1, 3, 1, 1), (3, 1, 1, 1), {"group": 3}),
+        ((1, 600, 2, 2), (1, 600, 2, 2), {}),
+    ]
+]

@@ -10,6 +10,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+import odla_ipu.sim as popart
+
 RNG = np.random.RandomState(2)
 
 
@@ -639,6 +641,7 @@ for _type, _function in [
 g("BitwiseNot", [n(9)], "bitwisenot", np.invert)
 g("Scale", [f(3)], lambda t: t.g.scale(t.x, 2.5), lambda x: 2.5 * x)
 g("ScaledAdd", [f(3), f(3)], lambda t: t.g.scaledadd(t.x, 2.0, -1.0), lambda x, y: 2 * x - y)
+g("ScaledAdd", [n(3), n(3)], lambda t: t.g.scaledadd(t.x, 2.0, -1.0), lambda x, y: 2 * x - y)
 g("ScaledAdd", [f(3), f(3), f(1), f(1)], "scaledadd", lambda x, y, a, b: a * x + b * y)
 g("IncrementMod", [n(5, low=0)], lambda t: t.g.incrementmod(t.x, 2.0, 5.0), lambda x: (x + 2) % 5)
 g("Reverse", [f(3, 4)], lambda t: t.g.reverse(t.x, [1]), lambda x: x[:, ::-1])
@@ -772,6 +775,12 @@ g(
     _group_norm,
 )
 g("IdentityLoss", [f(3, 4)], "identityloss", np.mean)
+g(
+    "L1",
+    [n(3, low=0).astype(np.uint32)],
+    lambda t: t.g.l1loss(t.x, 2.0, popart.ReductionType.Sum),
+    lambda x: 2 * x.sum(dtype=np.uint32),
+)
 g("L1", [f(3, 4)], lambda t: t.g.l1loss(t.x, 0.5), lambda x: 0.5 * np.abs(x).mean())
 g(
     "Nll",

@@ -85,6 +85,7 @@ def _unique(step: Step, x: Value) -> List[Value]:
     ]
 
 
-@converter("AttentionMask", domain="custom")
+@converter("AttentionMask")
+@converter("AttentionMask", domain="com.graphcore")
 def _attention_mask(step: Step, index: Value, data: Value) -> Value:
     return step.custom("custom_IpuAttentionMask", [index, data])

@@ -4,19 +4,14 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..customop import Info
 from .emitter import rounded16
-from .hosting import hosted
+from .hosting import hosted, output_infos
 
 if TYPE_CHECKING:
     from ..ir import Op
     from .translation import Settings
 
 Arrays = Sequence[Optional[np.ndarray]]
-
-
-def _infos(op: "Op") -> List[Info]:
-    return [Info(tensor.dtype, tensor.shape) for tensor in op.outputs if tensor is not None]
 
 
 def _store(target: np.ndarray, values: np.ndarray, rounding: str) -> None:
@@ -40,7 +35,7 @@ class _Loss:
     """
 
     def __init__(self, op: "Op", settings: "Settings"):
-        self.outputs = _infos(op)
+        self.outputs = output_infos(op)
         self._rounding = settings.rounding
         self._blank = op.attributes.get("blank", 0)
         self._reduction = op.attributes.get("reduction", "Mean")
@@ -180,7 +175,7 @@ class _BeamSearch:
     """
 
     def __init__(self, op: "Op", settings: "Settings"):
-        self.outputs = _infos(op)
+        self.outputs = output_infos(op)
         self._rounding = settings.rounding
         self._blank = op.attributes.get("blank", 0)
         self._width = op.attributes.get("beam_width", 100)

@@ -185,8 +185,8 @@ class Emitter:
         return self.const(np.array(list(values), np.int64))
 
     def scalar(self, value: Any, like: "Tensor") -> str:
-        """A rank-0 constant of the type that ``like`` has in this graph."""
-        return self.const(np.array(value, compute_type(like.dtype)))
+        """A rank-0 constant of the type in which ops that are not native take ``like``."""
+        return self.const(np.array(value, wide_type(like.dtype)))
 
     def value(self, tensor: Optional["Tensor"]) -> str:
         """The name of a tensor's value; "" for an input that is left out."""

@@ -1,8 +1,9 @@
 """Which ops the host runs: custom ops, ops with a numpy body, and control flow around those."""
 
-from typing import TYPE_CHECKING, Callable, Dict, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
 
-from ..customop import Instance
+from ..customop import Info, Instance
+from ..exceptions import popart_exception
 from .emitter import GRAPHCORE, RULES
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ def is_implemented(op: "Op") -> bool:
     """Whether the engine or the host has the op."""
     key = (op.domain, op.type)
     return op.instance is not None or key in RULES or key in HOSTED or key in FLOWS
+
+
+def output_infos(op: "Op") -> List[Info]:
+    """Type and shape of its outputs. Raises popart_exception for an output without a name."""
+    infos = []
+    for index, tensor in enumerate(op.outputs):
+        if tensor is None:
+            raise popart_exception(f"Output {index} of {op.label} has no name: give it one")
+        infos.append(Info(tensor.dtype, tensor.shape))
+    return infos
 
 
 def instance_of(op: "Op", settings: "Settings") -> Instance:

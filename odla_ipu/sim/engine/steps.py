@@ -9,10 +9,11 @@ import numpy as np
 
 from ..customop import Info, Instance
 from ..exceptions import popart_exception, popart_runtime_error, poplar_exception
-from ..ir import Op, Tensor, trip_count
+from ..ir import trip_count
 from ..profiling import Operation, StepRecorder, enroll
 from ..watching import floating_point_exception
 from .emitter import GRAPHCORE
+from .hosting import output_infos
 
 if TYPE_CHECKING:
     from .planning import HostStep
@@ -73,7 +74,7 @@ class _Flow(Step):
     """Control flow: bodies that are programs."""
 
     def __init__(self, plan: "HostStep", bodies: "List[Program]"):
-        super().__init__(plan, _infos(plan.op))
+        super().__init__(plan, output_infos(plan.op))
         self._bodies = bodies
         self._own = len(plan.op.inputs)
         self._captured = [tensor.id for tensor in plan.inputs[self._own :] if tensor is not None]
@@ -262,14 +263,3 @@ FLOWS: Dict[Tuple[str, str], Callable[[Any, Any], Step]] = {
     (GRAPHCORE, "PackedDataBlock"): _Packed,
 }
 """The steps of ops with bodies."""
-
-
-def _infos(op: Op) -> List[Info]:
-    """Type and shape of an op's outputs; of those that nothing reads, from the body."""
-    results = []
-    for index, tensor in enumerate(op.outputs):
-        found: Optional[Tensor] = tensor
-        if found is None:
-            raise popart_exception(f"Output {index} of {op.label} has no name: give it one")
-        results.append(Info(found.dtype, found.shape))
-    return results
