@@ -166,7 +166,7 @@ def _create_variable(slots: Slots, reply: Reply) -> None:
     program = _program(slots[0].number)
     kind = locations.read_type(slots[1].pointer)
     name = text_of(slots[2].pointer) or "variable"
-    value = program.computation.variable(kind.shape, kind.element_type, name)
+    value = program.computation.variable(kind.dims, kind.element_type, name)
     program.changed()
     return _give_values(reply, [value], program)
 

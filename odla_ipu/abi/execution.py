@@ -10,7 +10,7 @@ import numpy as np
 from odla_ipu.computation import Computation
 from odla_ipu.errors import FileMissing, InvalidParameter, UnsupportedOp
 from odla_ipu.graph import rewrite
-from odla_ipu.types import ElementType, Shape, element_type
+from odla_ipu.types import ElementType, Shape, element_type, product
 
 from . import locations
 from ._bridge import ffi
@@ -140,9 +140,9 @@ def _input(
     return staged
 
 
-def _move(pointer: Any, array: np.ndarray, shape: Shape) -> None:
+def _move(pointer: Any, array: np.ndarray, shape: Any) -> None:
     """The elements that there are, packed from the first on."""
-    count = int(np.prod(shape, dtype=np.int64)) * array.itemsize
+    count = product(shape) * array.itemsize
     if count:
         data = array.reshape(-1).view(np.uint8)[:count] if array.ndim else array
         ffi.memmove(ffi.cast("char*", pointer), np.ascontiguousarray(data), count)

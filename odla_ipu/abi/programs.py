@@ -161,7 +161,7 @@ class Program:
     def _at(self, batch: int, shapes: Optional[Sequence[Optional[Shape]]]) -> Computation:
         from odla_ipu.passes.shapes import with_batch
 
-        fixed = self.shapes_at(batch, shapes)
+        fixed: Dict[str, Any] = self.shapes_at(batch, shapes)
         computation = self.computation.specialise(fixed) if fixed else self.computation
         other = self._batch_change(batch)
         if other is not None:
