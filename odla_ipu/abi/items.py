@@ -43,12 +43,11 @@ class Items:
     def precision(self) -> str:
         return "fp16" if self.fp16 else "fp32"
 
-    @property
-    def cache(self) -> Optional[str]:
-        """The folder of the engine cache, where it is on."""
+    def cache(self, usual: Optional[str]) -> Optional[str]:
+        """The folder of the engine cache, where it is on; a ``usual`` folder turns it on, too."""
         if not self.engine_cache:
-            return None
-        return self.cache_dir or "."
+            return usual
+        return self.cache_dir or usual or "."
 
     def check_batch(self, batch: int) -> None:
         """Raise InvalidParameter for a batch size out of the declared range."""

@@ -293,6 +293,7 @@ def _set_precompiled(items: Items, pointer: Any) -> None:
     if not path.endswith(SUFFIX):
         raise InvalidParameter(f"item 1001 is {path!r}; accepted: the path of a {SUFFIX} file")
     _precompiled = path
+    items.version += 1  # what was compiled before does not count
 
 
 def _set_log_level(items: Items, pointer: Any) -> None:

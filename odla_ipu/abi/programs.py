@@ -247,7 +247,7 @@ class Program:
             self.items.precision,
             num_ipus=num_ipus,
             batches_per_step=batches,
-            cache=self.items.cache or predecessor.cache_folder(),
+            cache=self.items.cache(predecessor.cache_folder()),
         )
         config.save(executable)
         return executable

@@ -356,6 +356,12 @@ def test_wrong_files_are_refused(program, tmp_path, content, status, part):
     assert got.failed() == [("run", status)] and part in got.message(), got.lines
 
 
+def test_the_file_counts_from_the_item_on(program, tmp_path):
+    words = ["create", "net", "run=1", "text1001=none.popart", "run=1"]
+    got = drive(program, *words, cwd=tmp_path)
+    assert got.failed() == [("run", 2)] and len(got.results()) == 1
+
+
 def test_items_of_its_own(program, tmp_path):
     got = drive(program, "create", "null1002", "text1001=net.onnx", "net", "export", "run=1")
     assert got.failed() == [("null1002", 5), ("text1001", 3), ("export", 3)], got.lines
@@ -372,6 +378,9 @@ def test_the_cache_folder_of_the_environment(program, tmp_path):
     words = ["create", "int24=1", f"text25={other}", "net", "run=1"]
     got = drive(program, *words, ENGINE_CACHE_PATH=folder)
     assert not got.failed() and len(list(other.iterdir())) == 1
+    words = ["create", "int24=1", "int17=3", "net", "run=3"]
+    got = drive(program, *words, ENGINE_CACHE_PATH=folder)
+    assert not got.failed() and len(list(folder.iterdir())) == 2
 
 
 def test_functions_of_cpp(program, tmp_path):
