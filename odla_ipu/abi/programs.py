@@ -45,6 +45,7 @@ class Program:
     ):
         self.key = 0
         self.computation = computation
+        computation.graph.origin = ""  # no line of Python makes its ops
         self.device = device
         self.loaded = loaded
         self.items = Items()
