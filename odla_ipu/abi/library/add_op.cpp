@@ -59,9 +59,6 @@ void take_results(const std::shared_ptr<Computation>& owner, const odla_ipu_repl
         new_value(owner, reply.results[i], i < ids.all.size() ? ids.all[i] : Id());
 }
 
-namespace {
-
-// The computation that the results belong to: Python says whether it is the one of the operands.
 std::shared_ptr<Computation> owner_of(const odla_ipu_reply& reply,
                                       const std::shared_ptr<Computation>& current) {
   if (reply.number == 0) return nullptr;
@@ -70,6 +67,8 @@ std::shared_ptr<Computation> owner_of(const odla_ipu_reply& reply,
     if (one->key == reply.number) return one;
   invalid("the computation of the operands is destroyed");
 }
+
+namespace {
 
 void add(int32_t op, const Slots& slots, const Ids& ids, odla_values& results) {
   auto current = current_computation();

@@ -110,8 +110,7 @@ odla_values odla_CustomOp(odla_values inputs, const odla_char* op_name,
     call(ODLA_IPU_CUSTOM_OP, slot(current ? current->key : int64_t{0}),
          slot(static_cast<const void*>(op_name)), slot(static_cast<const void*>(slots.list())),
          slot(static_cast<const void*>(&ids.texts)));
-    auto owner = call.reply.number ? current : nullptr;
-    take_results(owner, call.reply, ids, results);
+    take_results(owner_of(call.reply, current), call.reply, ids, results);
   });
   va_end(arguments);
   return made;
