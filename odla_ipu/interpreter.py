@@ -57,8 +57,6 @@ class InterpretedValue(Value):
     def array(self) -> np.ndarray:
         """The numbers; computes them, and all that they depend on, when they are not known yet."""
         if self._array is None:
-            if self.node is None:
-                raise InvalidParameter(f"'{self.id}' is released; it has no elements any more")
             _evaluate(self)
         if self._array is None:
             raise InternalError(f"'{self.id}' was evaluated without a result")
@@ -80,6 +78,18 @@ class InterpretedValue(Value):
     @property
     def is_known(self) -> bool:
         return self._array is not None
+
+    def pending(self) -> List[Node]:
+        """The node that is to be run for it; none when its elements are known.
+
+        Raises InvalidParameter when they are released.
+        """
+        node = self.node  # first: another thread may be about to set the array and forget the node
+        if self._array is not None:
+            return []
+        if node is None:
+            raise InvalidParameter(f"'{self.id}' is released; it has no elements any more")
+        return [node]
 
 
 class InterpretedGraph(Graph):
@@ -134,10 +144,10 @@ _lock = threading.Lock()
 
 def _evaluate(wanted: InterpretedValue) -> None:
     """Compute what ``wanted`` depends on, operands first; without recursion, chains are long."""
-    stack: List[Any] = [wanted.node]
+    stack: List[Any] = wanted.pending()
     while stack:
         node = stack[-1]
-        missing = [one.node for one in node.operands() if not one.is_known]
+        missing = [found for one in node.operands() for found in one.pending()]
         if missing:
             stack.extend(missing)
             continue

@@ -10,6 +10,7 @@ from odla_ipu.registry import (
     Field,
     FloatField,
     FloatsField,
+    IntegerField,
     IntegersField,
     Op,
     ResultTypeField,
@@ -75,7 +76,15 @@ def _read_of(op: Type[Op], field: Field, first: str) -> Read:
         return lambda slots, place, found: locations.read_optional_shape(slots[place].pointer)
     if isinstance(field, (ResultTypeField, ValueTypeField)):
         return lambda slots, place, found: locations.read_optional_type(slots[place].pointer)
+    if isinstance(field, IntegerField) and field.ctype == "uint32" and field.low < 0:
+        return _read_signed
     return lambda slots, place, found: slots[place].number
+
+
+def _read_signed(slots: Any, place: int, found: Dict[str, Any]) -> int:
+    """An axis that may be negative, in an unsigned parameter."""
+    number = slots[place].number
+    return number - (1 << 32) if number >= 1 << 31 else number
 
 
 def _read_value(op: Type[Op], field: Field) -> Read:
@@ -122,7 +131,10 @@ def _read_integers(op: Type[Op], field: IntegersField, first: str) -> Read:
         if pointer == ffi.NULL and (length or not field.count):
             if field.default is None:
                 return None
-            raise InvalidParameter(f"{op.name}: {field.name} is NULL; accepted: {length} numbers")
+            if length:
+                raise InvalidParameter(
+                    f"{op.name}: {field.name} is NULL; accepted: {length} numbers"
+                )
         return list(ffi.cast(ctype, pointer)[0:length]) if length else ()
 
     return read

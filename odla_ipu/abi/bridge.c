@@ -24,20 +24,32 @@ static void odla_ipu_shut_down(void) {
   if (odla_ipu_the_host) odla_ipu_the_host->shut_down();
 }
 
+/* Puts the folders of PYTHONPATH, with colons between them, in front of sys.path. */
+static void add_folders(const char* path) {
+  PyObject* folders = PySys_GetObject("path");
+  Py_ssize_t place = 0;
+  while (folders && *path) {
+    size_t length = strcspn(path, ":");
+    PyObject* folder = length ? PyUnicode_DecodeFSDefaultAndSize(path, (Py_ssize_t)length) : NULL;
+    if (folder) PyList_Insert(folders, place++, folder);
+    Py_XDECREF(folder);
+    path += length + (path[length] == ':');
+  }
+  PyErr_Clear();
+}
+
 /* Starts Python as the interpreter at the path would start, but for what the environment says. */
 static int start_interpreter(const char* executable, char* message, size_t size) {
   PyConfig config;
   PyStatus status;
   const char* path = getenv("PYTHONPATH");
   PyConfig_InitPythonConfig(&config);
-  /* PYTHONHOME and its like are meant for other Pythons; PYTHONPATH says where the SDK is. */
+  /* PYTHONHOME and its like are meant for other Pythons. */
   config.use_environment = 0;
   config.install_signal_handlers = 0;
   config.parse_argv = 0;
   config.user_site_directory = 0;
   status = PyConfig_SetBytesString(&config, &config.program_name, executable);
-  if (!PyStatus_Exception(status) && path)
-    status = PyConfig_SetBytesString(&config, &config.pythonpath_env, path);
   if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
   PyConfig_Clear(&config);
   if (PyStatus_Exception(status)) {
@@ -45,6 +57,7 @@ static int start_interpreter(const char* executable, char* message, size_t size)
              status.err_msg ? status.err_msg : "it exits at once");
     return -1;
   }
+  if (path) add_folders(path); /* it says where the SDK is */
   return 0;
 }
 

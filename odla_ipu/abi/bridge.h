@@ -90,6 +90,9 @@ typedef struct {
   void* const* outputs;
   const odla_value_shape* shapes;
   odla_value_shape* output_shapes;
+  /* The bytes that there are, for values in place of memory; -1 for memory of the program's. */
+  const int64_t* input_bytes;
+  const int64_t* output_bytes;
 } odla_ipu_job;
 
 /* Functions of Python, by number; entries.py says what their slots are. */

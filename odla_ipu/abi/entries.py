@@ -53,6 +53,10 @@ def _fail(error: BaseException, reply: Reply) -> None:
         message = str(error)
     elif isinstance(error, MemoryError):
         status, message = Status.MEM_ERROR, "the host's memory is exhausted"
+    elif isinstance(error, OSError):
+        missing = isinstance(error, FileNotFoundError)
+        status = Status.FILE_NOT_EXIST if missing else Status.FAILURE
+        message = str(error)
     else:
         status, message = Status.INTERNAL_LOGIC_ERR, f"{type(error).__name__}: {error}"
     _kept.message = ffi.new("char[]", message.encode("utf-8", "replace").replace(b"\0", b"?"))
@@ -179,6 +183,8 @@ def _clone_value(slots: Slots, reply: Reply) -> None:
 def _set_value_data(slots: Slots, reply: Reply) -> None:
     value = _value(slots[0].number)
     array = locations.view(slots[1].pointer, value.type.dims, value.element_type)
+    if slots[2].number:  # memory that goes with the handle
+        array = array.copy()
     if isinstance(value, Variable):
         value.set(array)
     elif isinstance(value, interpreter.InterpretedValue) and value.node is None:
@@ -213,8 +219,10 @@ def _value_data(slots: Slots, reply: Reply) -> None:
 def _release_value(slots: Slots, reply: Reply) -> None:
     entry = _entry(slots[0].number)
     entry.shown = None
-    if isinstance(entry.value, interpreter.InterpretedValue):
-        entry.value.forget()
+    value = entry.value
+    if isinstance(value, interpreter.InterpretedValue):
+        # Its elements live on as long as a result that is still to be computed needs them.
+        entry.value = interpreter.InterpretedValue(interpreter.GRAPH, value.id, value.type)
 
 
 def _set_output(slots: Slots, reply: Reply) -> None:

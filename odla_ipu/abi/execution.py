@@ -27,7 +27,7 @@ class _Run:
     ``step`` gives the true shapes of outputs by their place, or None.
     """
 
-    __slots__ = ("program", "shapes", "stamp", "step", "unbound")
+    __slots__ = ("found", "program", "shapes", "stamp", "step", "unbound")
 
     def __init__(self, job: Any):
         self.program = job.program
@@ -39,8 +39,16 @@ class _Run:
             raise UnsupportedOp("training is not there yet; accepted: ODLA_COMPUTE_INFERENCE")
         shapes = locations.read_shapes(job.shapes, job.num_inputs)
         executable = program.executable(job.batch, shapes, device, constants)
+        ports = len(executable.arguments), len(executable.outputs)
+        if ports != (job.num_inputs, job.num_outputs):
+            raise InvalidParameter(
+                "the computation got more arguments or outputs after the run was asked for; run it "
+                "again"
+            )
         self.unbound: Dict[int, np.ndarray] = {}
         """Outputs that nobody bound, by their place."""
+        self.found: Dict[int, Shape] = {}
+        """True shapes of outputs in the last run, by their place, where data decide them."""
         self.shapes: List[Shape] = [fetch.type.shape for fetch in executable.fetches]
         self.step: Callable[[], Any] = (
             self._fixed(job, executable)
@@ -54,12 +62,13 @@ class _Run:
         after: List[Tuple[np.ndarray, np.ndarray]] = []
         counted: List[Tuple[int, np.ndarray, Any]] = []
         inputs = [
-            _input(job.inputs[place], feed.name, feed.dims, feed.type.element_type, before)
+            _input(job, place, feed.name, feed.dims, feed.type.element_type, before)
             for place, feed in enumerate(executable.feeds)
         ]
         outputs = []
         for place, fetch in enumerate(executable.fetches):
             pointer, kind = job.outputs[place], fetch.type.element_type
+            _check_room(fetch.name, job.output_bytes[place], fetch.dims, kind)
             if pointer == ffi.NULL:
                 array = self.unbound[place] = np.zeros(fetch.dims, kind.dtype)
             elif fetch.counter:
@@ -98,17 +107,19 @@ class _Run:
         before: List[Tuple[np.ndarray, np.ndarray]] = []
         names = list(executable.arguments)
         inputs = {
-            name: _input(job.inputs[place], name, kind.dims, kind.element_type, before)
+            name: _input(job, place, name, kind.dims, kind.element_type, before)
             for place, (name, kind) in enumerate(zip(names, kinds))
         }
         pointers = [job.outputs[place] for place in range(job.num_outputs)]
+        room = [job.output_bytes[place] for place in range(job.num_outputs)]
 
         def step() -> Dict[int, Shape]:
             for staged, source in before:
                 np.copyto(staged, source != 0 if staged.dtype == bool else source)
             found: Dict[int, Shape] = {}
-            for place, array in enumerate(executable.run(inputs).values()):
+            for place, (name, array) in enumerate(executable.run(inputs).items()):
                 found[place] = array.shape
+                _check_room(name, room[place], array.shape, element_type(array.dtype))
                 if pointers[place] == ffi.NULL:
                     self.unbound[place] = array
                 else:
@@ -118,14 +129,26 @@ class _Run:
         return step
 
 
+def _check_room(name: str, bytes: int, dims: Any, kind: ElementType) -> None:
+    """Raise InvalidParameter for a value in place of memory that is too small."""
+    needed = product(dims) * kind.dtype.itemsize
+    if 0 <= bytes < needed:
+        raise InvalidParameter(
+            f"the value that is bound to '{name}' has {bytes} bytes; {needed} are needed"
+        )
+
+
 def _input(
-    pointer: Any,
+    job: Any,
+    place: int,
     name: str,
     dims: Any,
     kind: ElementType,
     before: List[Tuple[np.ndarray, np.ndarray]],
 ) -> np.ndarray:
     """The array of an input; ``before`` gets what is to be copied at each run."""
+    pointer = job.inputs[place]
+    _check_room(name, job.input_bytes[place], dims, kind)
     if pointer == ffi.NULL and 0 not in dims:
         raise InvalidParameter(f"NULL is bound to the argument '{name}'")
     if kind is ElementType.BOOL:
@@ -158,6 +181,7 @@ def run(job: Any) -> None:
     if prepared is None or prepared.stamp != job.stamp or prepared.program != job.program:
         prepared = _runs[job.context] = _Run(job)
     shapes = prepared.step()
+    prepared.found = shapes or {}
     if shapes:
         for place in range(job.num_outputs):
             shape = shapes.get(place, prepared.shapes[place])
@@ -181,7 +205,10 @@ def unbound_output(context: int, place: int) -> np.ndarray:
     prepared = _runs.get(context)
     if prepared is None or place not in prepared.unbound:
         raise InvalidParameter("the context has not run, or the output is bound to memory")
-    return np.ascontiguousarray(prepared.unbound[place])
+    array = prepared.unbound[place]
+    # Of what data decide the size of, the elements that there are come first.
+    count = product(prepared.found.get(place, array.shape))
+    return np.ascontiguousarray(array.reshape(-1)[:count])
 
 
 # Constants apart from their computation.

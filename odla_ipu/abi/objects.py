@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar
 
 import numpy as np
 
-from odla_ipu.errors import InternalError
+from odla_ipu.errors import InternalError, InvalidParameter
 from odla_ipu.graph import Graph, Value
 
 T = TypeVar("T")
@@ -47,12 +47,12 @@ class _Objects:
     def get(self, key: int, kind: Type[T], what: str) -> T:
         found = self._values.get(key) if kind is ValueEntry else self._all.get(key)
         if not isinstance(found, kind):
-            raise InternalError(f"there is no {what} {key}")
+            raise InvalidParameter(f"the {what} is destroyed")
         return found
 
     def value(self, key: int) -> Value:
         """The value of a key."""
-        return self._values[key].value
+        return self.get(key, ValueEntry, "value").value
 
     def remove(self, key: int) -> None:
         if self._values.pop(key, None) is not None:

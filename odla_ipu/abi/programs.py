@@ -70,21 +70,23 @@ class Program:
 
     def add_argument(self, name: str, kind: ValueType) -> Value:
         """A new argument; names that are taken get a number."""
-        value = self.graph.root.add_input(name or "argument", kind)
-        self.arguments.append((name, value))
-        self.changed()
+        with self._lock:  # nothing is compiled meanwhile
+            value = self.graph.root.add_input(name or "argument", kind)
+            self.arguments.append((name, value))
+            self.changed()
         return value
 
     def add_output(self, value: Value, name: str) -> None:
         """A further output; the same value or id may be several."""
-        taken = {output.name for output in self.graph.outputs}
-        unique = name = name or "output"
-        number = 1
-        while unique in taken:
-            unique, number = f"{name}_{number}", number + 1
-        self.graph.set_output(value, unique)
-        self.outputs.append((name, value))
-        self.changed()
+        with self._lock:
+            taken = {output.name for output in self.graph.outputs}
+            unique = name = name or "output"
+            number = 1
+            while unique in taken:
+                unique, number = f"{name}_{number}", number + 1
+            self.graph.set_output(value, unique)
+            self.outputs.append((name, value))
+            self.changed()
 
     def set_range(self, value: Value, item: int, shape: Shape) -> None:
         """The least, largest or usual shape of an argument."""

@@ -133,10 +133,13 @@ struct Run {
   std::vector<void*> outputs;
   std::vector<odla_value_shape> shapes, true_shapes;
   std::vector<std::shared_ptr<Value>> read, stored;  // values bound in place of memory, by index
+  std::vector<std::vector<char>> copies;             // of the elements of those that are read
+  std::vector<int64_t> input_bytes, output_bytes;    // of all of them; -1: of memory
   std::shared_ptr<Object> former_device, former_constants;  // freed with no lock held
   odla_ipu_job job{};
 
   void collect();
+  void use_values();
   void stamp(odla_compute_mode mode);
 };
 
@@ -166,10 +169,12 @@ const std::vector<Binding>* list_of_id(const std::map<std::string, std::vector<B
   return found == map.end() ? nullptr : &found->second;
 }
 
-const void* data_of(const Value& value) {
+// Copied, since the value may be set anew or released while the run is queued.
+std::vector<char> data_of(const Value& value) {
   Call call;
   call(ODLA_IPU_VALUE_DATA, slot(value.key));
-  return call.reply.address;
+  auto data = static_cast<const char*>(call.reply.address);
+  return std::vector<char>(data, data + call.reply.size);
 }
 
 void* memory_of(Value& value) {
@@ -207,6 +212,14 @@ odla_value_shape shape_in(const Context& context, const Value& argument) {
   return found == context.shapes.end() ? undefined_shape() : found->second;
 }
 
+void check_element_type(const Value& bound, const Value& port) {
+  if (bound.type.element_type != port.type.element_type)
+    throw Failure(ODLA_UNSUPPORTED_DATATYPE,
+                  "the value '" + bound.id.text + "' has element type " +
+                      std::to_string(bound.type.element_type) + "; accepted: that of '" +
+                      port.id.text + "', " + std::to_string(port.type.element_type));
+}
+
 // What is bound to each argument and output.
 void Run::collect() {
   std::lock_guard<std::mutex> context_lock(context->mutex);
@@ -225,6 +238,7 @@ void Run::collect() {
     if (!binding) missing += (missing.empty() ? "'" : ", '") + argument->id.text + "'";
     inputs.push_back(binding ? binding->data : nullptr);
     read.push_back(binding ? binding->value : nullptr);
+    if (read.back()) check_element_type(*read.back(), *argument);
     if (!context->shapes.empty()) shapes.push_back(shape_in(*context, *argument));
   }
   if (!missing.empty())
@@ -237,9 +251,27 @@ void Run::collect() {
                        place_among_keys(results, index)));
     outputs.push_back(binding ? binding->data : nullptr);
     stored.push_back(binding ? binding->value : nullptr);
+    if (stored.back()) check_element_type(*stored.back(), value);
   }
   computation->compiled = true;
   job.version_of_program = computation->version;
+}
+
+// The memory of values that are bound.
+void Run::use_values() {
+  input_bytes.assign(inputs.size(), -1);
+  output_bytes.assign(outputs.size(), -1);
+  for (size_t index = 0; index < read.size(); ++index) {
+    if (!read[index]) continue;
+    copies.push_back(data_of(*read[index]));
+    inputs[index] = copies.back().data();
+    input_bytes[index] = static_cast<int64_t>(copies.back().size());
+  }
+  for (size_t index = 0; index < stored.size(); ++index) {
+    if (!stored[index]) continue;
+    outputs[index] = memory_of(*stored[index]);
+    output_bytes[index] = static_cast<int64_t>(stored[index]->own.size());
+  }
 }
 
 // Notes in the context what this run uses, and whether the last one did the same.
@@ -249,7 +281,8 @@ void Run::stamp(odla_compute_mode mode) {
   bool same = last.computation.lock() == computation && last.last_inputs == inputs &&
               last.last_outputs == outputs && same_shapes(last.last_shapes, shapes) &&
               last.last_device == device && last.last_constants == constants &&
-              last.last_mode == mode && last.last_version == job.version_of_program;
+              last.last_mode == mode && last.last_version == job.version_of_program &&
+              copies.empty();
   if (!same) {
     ++last.stamp;
     last.computation = computation;
@@ -280,6 +313,8 @@ void Run::stamp(odla_compute_mode mode) {
   job.outputs = outputs.data();
   job.shapes = shapes.empty() ? nullptr : shapes.data();
   job.output_shapes = true_shapes.data();
+  job.input_bytes = input_bytes.data();
+  job.output_bytes = output_bytes.data();
 }
 
 std::unique_ptr<Run> prepare(const std::shared_ptr<Computation>& computation,
@@ -295,10 +330,7 @@ std::unique_ptr<Run> prepare(const std::shared_ptr<Computation>& computation,
     run->constants =
         require<ConstantsArray>(constants, "constants_array", "odla_CreateConstantsArray");
   run->collect();
-  for (size_t index = 0; index < run->read.size(); ++index)
-    if (run->read[index]) run->inputs[index] = data_of(*run->read[index]);
-  for (size_t index = 0; index < run->stored.size(); ++index)
-    if (run->stored[index]) run->outputs[index] = memory_of(*run->stored[index]);
+  run->use_values();
   run->stamp(mode);
   return run;
 }
@@ -319,8 +351,8 @@ void execute(Run& run) {
   for (size_t index = 0; index < run.stored.size(); ++index) {
     auto& value = run.stored[index];
     if (!value) continue;
-    Call()(ODLA_IPU_SET_VALUE_DATA, slot(value->key), slot(static_cast<const void*>(value->own.data())),
-           slot(static_cast<int64_t>(value->own.size())));
+    Call()(ODLA_IPU_SET_VALUE_DATA, slot(value->key),
+           slot(static_cast<const void*>(value->own.data())), slot(int64_t{1}));
   }
   std::lock_guard<std::mutex> lock(run.context->mutex);
   run.context->true_shapes.swap(run.true_shapes);
@@ -549,7 +581,7 @@ odla_value_shape runtime_shape(const std::shared_ptr<Context>& context,
     is_output = output < outputs.size();
     if (!is_output && value->argument < 0)
       invalid("the value '" + value->id.text + "' is neither an argument nor an output");
-    bool ran = context->computation.lock() == owner &&
+    bool ran = context->computation.lock() == owner && output < context->true_shapes.size() &&
                context->true_shapes_stamp == context->stamp &&
                same_shapes(context->last_shapes, shapes);
     if (is_output && ran && context->true_shapes[output].size >= 0)
@@ -660,6 +692,8 @@ odla_status odla_GetValueData(const odla_value value, odla_void* data_ptr, odla_
       for (size_t index = 0; index < outputs.size() && output < 0; ++index)
         if (outputs[index]->key == found->key) output = static_cast<int64_t>(index);
       if (output < 0) invalid("the value '" + found->id.text + "' is no output");
+      if (static_cast<size_t>(output) >= target->last_outputs.size())
+        invalid("the context has not run since '" + found->id.text + "' is an output");
       if (target->last_outputs[static_cast<size_t>(output)])
         invalid("the output '" + found->id.text + "' is bound to memory, which holds its elements");
     }

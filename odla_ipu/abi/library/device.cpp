@@ -337,7 +337,7 @@ Allocations& allocations() {
 void allocate(void** pointer, size_t size, int side, const char* parameter) {
   require_pointer(pointer, parameter);
   *pointer = nullptr;
-  void* memory = std::malloc(size ? size : 1);
+  void* memory = size > PTRDIFF_MAX ? nullptr : std::malloc(size ? size : 1);
   if (!memory)
     throw Failure(ODLA_MEM_ERROR, "there are no " + std::to_string(size) + " bytes of memory");
   std::lock_guard<std::mutex> lock(allocations().mutex);

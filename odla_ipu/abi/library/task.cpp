@@ -61,8 +61,56 @@ odla_status call(odla_device device, const odla_task& task) {
   }
 }
 
+bool begin(const std::shared_ptr<Pending>& one) {
+  if (one->state != Pending::open) return false;
+  one->state = Pending::running;
+  one->runner = std::this_thread::get_id();
+  return true;
+}
+
+using Lock = std::unique_lock<std::mutex>;
+
+odla_status run(const std::shared_ptr<Pending>& one);
+
+// Returns when the task is done; does it here when nobody has begun it.
+void settle(const std::shared_ptr<Pending>& one, Lock& lock) {
+  if (begin(one)) {
+    lock.unlock();
+    run(one);
+  } else {
+    WithoutInterpreterLock unlocked;
+    tasks().changed.wait(lock, [&] { return one->state == Pending::done; });
+    lock.unlock();
+  }
+  lock.lock();
+}
+
+bool is_own(const Pending& one) {
+  return one.state == Pending::running && one.runner == std::this_thread::get_id();
+}
+
+// Settles the tasks of earlier calls that set what this one reads; their status.
+odla_status settle_inputs(const std::shared_ptr<Pending>& one) {
+  Tasks& t = tasks();
+  Lock lock(t.mutex);
+  const odla_values& inputs = one->task.inputs;
+  while (true) {
+    auto itself = std::find(t.all.begin(), t.all.end(), one);
+    auto found = std::find_if(t.all.begin(), itself, [&](const auto& other) {
+      return !is_own(*other) &&
+             std::any_of(inputs.values, inputs.values + inputs.size,
+                         [&](odla_value input) { return holds(other->task.outputs, input); });
+    });
+    if (found == itself) return ODLA_SUCCESS;
+    auto other = *found;
+    if (other->state != Pending::done) settle(other, lock);
+    if (other->status != ODLA_SUCCESS) return other->status;
+  }
+}
+
 odla_status run(const std::shared_ptr<Pending>& one) {
-  odla_status status = call(one->device, one->task);
+  odla_status status = settle_inputs(one);
+  if (status == ODLA_SUCCESS) status = call(one->device, one->task);
   Tasks& t = tasks();
   std::lock_guard<std::mutex> lock(t.mutex);
   one->state = Pending::done;
@@ -70,13 +118,6 @@ odla_status run(const std::shared_ptr<Pending>& one) {
   if (status == ODLA_SUCCESS) t.all.remove(one);
   t.changed.notify_all();
   return status;
-}
-
-bool begin(const std::shared_ptr<Pending>& one) {
-  if (one->state != Pending::open) return false;
-  one->state = Pending::running;
-  one->runner = std::this_thread::get_id();
-  return true;
 }
 
 // What executors of the program's call: does the first open task that is this one.  One that was
@@ -101,23 +142,15 @@ odla_status runner(odla_device device, odla_task task) {
 
 void wait_for_tasks(odla_value value) {
   Tasks& t = tasks();
-  std::unique_lock<std::mutex> lock(t.mutex);
+  Lock lock(t.mutex);
   while (true) {
     auto found = std::find_if(t.all.begin(), t.all.end(), [&](const auto& one) {
-      bool is_own = one->state == Pending::running && one->runner == std::this_thread::get_id();
-      return !is_own && holds(one->task.outputs, value);
+      return !is_own(*one) && holds(one->task.outputs, value);
     });
     if (found == t.all.end()) return;
     auto one = *found;
-    if (begin(one)) {
-      lock.unlock();
-      run(one);
-      lock.lock();
-    } else if (one->state == Pending::running) {
-      WithoutInterpreterLock unlocked;
-      t.changed.wait(lock);
-    }
-    if (one->state == Pending::done && one->status != ODLA_SUCCESS) {
+    if (one->state != Pending::done) settle(one, lock);
+    if (one->status != ODLA_SUCCESS) {
       t.all.remove(one);
       throw Failure(one->status, "the task that computes the value failed");
     }

@@ -13,7 +13,7 @@ void set_data(const std::shared_ptr<Value>& value, const void* data) {
   int64_t bytes = bytes_of(value->type);
   if (data == nullptr && bytes != 0)
     invalid("data_ptr is NULL; accepted: the address of the elements of '" + value->id.text + "'");
-  Call()(ODLA_IPU_SET_VALUE_DATA, slot(value->key), slot(data), slot(bytes));
+  Call()(ODLA_IPU_SET_VALUE_DATA, slot(value->key), slot(data), slot(int64_t{0}));
 }
 
 void set_output(const std::shared_ptr<Value>& value, odla_value handle) {
