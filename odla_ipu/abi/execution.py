@@ -47,7 +47,7 @@ class _Run:
             )
         self.unbound: Dict[int, np.ndarray] = {}
         """Outputs that nobody bound, by their place."""
-        self.found: Dict[int, Shape] = {}
+        self.found: Dict[int, Tuple[int, ...]] = {}
         """True shapes of outputs in the last run, by their place, where data decide them."""
         self.shapes: List[Shape] = [fetch.type.shape for fetch in executable.fetches]
         self.step: Callable[[], Any] = (
@@ -116,7 +116,7 @@ class _Run:
         def step() -> Dict[int, Shape]:
             for staged, source in before:
                 np.copyto(staged, source != 0 if staged.dtype == bool else source)
-            found: Dict[int, Shape] = {}
+            found: Dict[int, Tuple[int, ...]] = {}
             for place, (name, array) in enumerate(executable.run(inputs).items()):
                 found[place] = array.shape
                 _check_room(name, room[place], array.shape, element_type(array.dtype))
