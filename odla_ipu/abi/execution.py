@@ -113,7 +113,7 @@ class _Run:
         pointers = [job.outputs[place] for place in range(job.num_outputs)]
         room = [job.output_bytes[place] for place in range(job.num_outputs)]
 
-        def step() -> Dict[int, Shape]:
+        def step() -> Dict[int, Tuple[int, ...]]:
             for staged, source in before:
                 np.copyto(staged, source != 0 if staged.dtype == bool else source)
             found: Dict[int, Tuple[int, ...]] = {}
