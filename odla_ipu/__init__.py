@@ -86,6 +86,8 @@ def __getattr__(name: str) -> Any:
         from .executable import Executable
 
         globals()[name] = Executable
+    elif name == "profiler":
+        globals()[name] = importlib.import_module(".profiler", __name__)
     elif name in _LATE:
         globals()[name] = getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
     else:
@@ -94,7 +96,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *__all__, *_LATE, *(cls.python for cls in _declared())})
+    return sorted({*globals(), *__all__, *_LATE, "profiler", *(cls.python for cls in _declared())})
 
 
 def _declared() -> List[Any]:

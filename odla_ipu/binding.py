@@ -1,10 +1,11 @@
 """Arrays bound to an executable: what a run moves is settled once, when they are bound."""
 
+from time import perf_counter_ns as _clock
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .device import translate
+from .device import Device, translate
 from .errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -15,15 +16,25 @@ Shapes = Dict[int, Tuple[int, ...]]
 """Shapes of outputs by their place."""
 
 
+RECORDERS: List[Any] = []
+"""Those of the profiler that record now: ``add`` takes each run."""
+
+
 class Runner:
-    """What runs steps of one program: its session, under the lock of the device."""
+    """What runs steps of one program: its session, under the lock of the device.
 
-    __slots__ = ("lock", "name", "popart", "session")
+    ``kind`` is that of the device, ``ops`` the names of ODLA ops by id.
+    """
 
-    def __init__(self, name: str, popart: Any, lock: Any):
+    __slots__ = ("kind", "lock", "name", "ops", "popart", "session", "usage")
+
+    def __init__(self, name: str, ops: Dict[str, str], device: Device):
         self.name = name
-        self.popart = popart
-        self.lock = lock
+        self.ops = ops
+        self.kind = device.kind
+        self.popart = device.popart
+        self.lock = device.lock
+        self.usage = device.usage
         self.session: Any = None
 
     def step(self, read: Dict[str, np.ndarray], written: Dict[str, np.ndarray]) -> Any:
@@ -33,12 +44,17 @@ class Runner:
     def run(self, step: Any) -> None:
         with self.lock:
             session = self.session
+            start = _clock()
             try:
                 session.run(step)
             except Exception as error:
                 if session is None:
                     raise self.closed() from None
                 raise translate(error, f"running '{self.name}'") from error
+            end = _clock()
+            self.usage.busy_ns += end - start
+            for recorder in RECORDERS:
+                recorder.add(self, start, end)
 
     def closed(self) -> InvalidParameter:
         return InvalidParameter(f"'{self.name}' is closed; compile it again")
@@ -73,8 +89,8 @@ class Binding:
         variables = executable.variables
         fed = [(feed, variables[feed.name]) for feed in executable.variable_feeds]
         for feed, array in [*zip(executable.feeds, inputs), *fed]:
-            if feed.converts:
-                staged = np.empty(feed.dims, feed.device_type.dtype)
+            if feed.staged is not None:
+                staged = np.empty(feed.staged, feed.device_type.dtype)
                 self._before.append((feed, array, staged))
                 read[feed.tensor] = staged
             elif feed.tensor:

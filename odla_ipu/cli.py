@@ -1,8 +1,10 @@
 """The command ``odla-ipu``."""
 
+import dataclasses
 import errno
 import json
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -124,6 +126,7 @@ def demo(image: Optional[str], text: str, device: Optional[str]) -> None:
 @_model_options
 @click.option("--output", "folder", default=None, help="Folder for the outputs, as .npy files.")
 @click.option("--check", is_flag=True, help="Compare with onnxruntime on the same file.")
+@click.option("--trace", default=None, help="File for the times of ops, for chrome://tracing.")
 def run(
     model: str,
     inputs: Sequence[str],
@@ -133,6 +136,7 @@ def run(
     batch: Optional[int],
     folder: Optional[str],
     check: bool,
+    trace: Optional[str],
 ) -> None:
     """Run MODEL (an .onnx or .odla file, or the name of a trained model) once.
 
@@ -141,7 +145,7 @@ def run(
     given = {name: _load_array(file) for name, file in map(_pair, inputs)}
     executable, path = _executable(model, given, shapes, device, precision, batch)
     feeds = _feeds(executable.arguments, given)
-    results = executable.run(feeds)
+    results = _traced(executable, feeds, trace) if trace else executable.run(feeds)
     _table(
         ["output", "type", "min", "mean", "max"],
         [[name, _describe(array), *_statistics(array)] for name, array in results.items()],
@@ -242,7 +246,7 @@ def devices(as_json: bool) -> None:
 
     found = device.status()
     if as_json:
-        click.echo(json.dumps([one._asdict() for one in found]))
+        click.echo(json.dumps([_device_entry(one) for one in found]))
         return
     _table(
         ["device", "available", ""],
@@ -250,44 +254,68 @@ def devices(as_json: bool) -> None:
     )
 
 
+def _device_entry(status: Any) -> Dict[str, Any]:
+    """A device with all that is known of it."""
+    from . import device
+
+    entry: Dict[str, Any] = status._asdict()
+    if status.available:
+        known = dataclasses.asdict(device.open_device(status.name).information())
+        entry["information"] = {**known, "uuid": known["uuid"].hex()}
+    return entry
+
+
 @main.command()
 @click.option("--json", "as_json", is_flag=True)
 def ops(as_json: bool) -> None:
-    """List the supported ODLA ops."""
-    from .ops import OPS
-    from .registry import family, python_signature
+    """List the ODLA ops and how PopART computes each.
 
-    table = [
-        {
-            "op": name,
-            "family": family(cls),
-            "python": f"{cls.python}{python_signature(cls)}",
-            "meaning": (cls.__doc__ or "").strip().splitlines()[0],
-        }
-        for name, cls in OPS.items()
-    ]
+    By one op (direct), by several (composed), by a custom op (kernel), or not at all, since it is
+    known when the computation is compiled (constant).
+    """
+    from .ops.table import rows
+
+    table = rows()
     if as_json:
-        click.echo(json.dumps(table))
+        click.echo(json.dumps([row._asdict() for row in table]))
         return
     _table(
-        ["family", "op", "meaning"], [[row["family"], row["op"], row["meaning"]] for row in table]
+        ["family", "op", "form", "meaning"],
+        [[row.family, row.op, row.form, row.meaning] for row in table],
     )
 
 
+_FOLDERS = {
+    "include": ("include",),
+    "libdir": ("abi",),
+    "pkgconfig-dir": ("share", "pkgconfig"),
+    "cmake-dir": ("share", "cmake", "ODLA_IPU"),
+    "popart-path": ("sim", "path"),
+}
+
+
 @main.command()
-@click.option("--include", "what", flag_value="include", help="Folder of the C headers.")
-@click.option(
-    "--popart-path",
-    "what",
-    flag_value="popart-path",
-    help="Folder that makes `import popart` the stand-in.",
-)
-def config(what: Optional[str]) -> None:
-    """Print folders for builds and for PYTHONPATH."""
-    folders = {"include": ["include"], "popart-path": ["sim", "path"]}
-    if what is None:
-        raise InvalidParameter("nothing asked for; accepted: --include, --popart-path")
-    click.echo(os.path.join(os.path.dirname(os.path.abspath(__file__)), *folders[what]))
+@click.option("--cflags", is_flag=True, help="What the compiler needs for the C library.")
+@click.option("--ldflags", is_flag=True, help="What the linker needs for it.")
+@click.option("--include", is_flag=True, help="Folder of the C headers.")
+@click.option("--libdir", is_flag=True, help="Folder of libodla_ipu.so.")
+@click.option("--pkgconfig-dir", is_flag=True, help="Folder for PKG_CONFIG_PATH.")
+@click.option("--cmake-dir", is_flag=True, help="Folder for CMake's ODLA_IPU_DIR.")
+@click.option("--popart-path", is_flag=True, help="Folder that makes `import popart` the stand-in.")
+def config(**wanted: bool) -> None:
+    """Print what builds and PYTHONPATH need, on one line."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    folders = {name: os.path.join(here, *parts) for name, parts in _FOLDERS.items()}
+    include, libdir = shlex.quote(folders["include"]), shlex.quote(folders["libdir"])
+    found = {
+        "cflags": f"-I{include}",
+        "ldflags": f"-L{libdir} -lodla_ipu -Wl,-rpath,{libdir}",
+        **folders,
+    }
+    asked = [text for name, text in found.items() if wanted[name.replace("-", "_")]]
+    if not asked:
+        raise InvalidParameter(f"nothing asked for; accepted: --{', --'.join(found)}")
+    click.echo(" ".join(asked))
 
 
 # What the commands share.
@@ -323,6 +351,18 @@ def _executable(
     with _progress(f"compiling {os.path.basename(path)}"):
         computation = odla_ipu.load(path, fixed)
         return computation.compile(device, precision, batch), path
+
+
+def _traced(executable: Any, feeds: Mapping[str, np.ndarray], path: str) -> Dict[str, np.ndarray]:
+    """The outputs of a run, whose times are written to a file."""
+    from . import profiler
+
+    executable.run(feeds)  # the first run of an executable is slower than those that follow
+    profiler.start(executable.device)
+    try:
+        return executable.run(feeds)  # type: ignore[no-any-return]
+    finally:
+        profiler.stop(executable.device).save(path)
 
 
 def _path(model: str) -> str:

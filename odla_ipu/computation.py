@@ -23,6 +23,7 @@ from .graph import Graph, Value, Variable, specialise, walk
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
 
 if TYPE_CHECKING:
+    from .device import Device
     from .dynamic import DynamicExecutable
     from .executable import Executable
 
@@ -146,22 +147,31 @@ class Computation:
 
     def compile(
         self,
-        device: Optional[str] = None,
+        device: "Union[str, Device, None]" = None,
         precision: str = "fp32",
         batch: Optional[int] = None,
         shapes: Optional[Mapping[str, Sequence[int]]] = None,
+        num_ipus: int = 1,
+        batches_per_step: int = 1,
+        cache: "Union[str, os.PathLike[str], None]" = None,
     ) -> "Union[Executable, DynamicExecutable]":
         """Compile for ``device`` (``auto``, ``sim``, ``ipu``, ``ipu_model``; ``ODLA_IPU_DEVICE``).
 
         ``precision`` is ``fp32`` or ``fp16`` (weights and activations; inputs and outputs keep
         their types).  ``batch`` replaces the first dimension of the arguments, ``shapes`` fixes
         shapes by name.  What takes its shape from a computed value is compiled when it is run.
+
+        PopART divides the ops between ``num_ipus`` IPUs, a power of two.  A run does
+        ``batches_per_step`` batches, which follow each other in dimension 0 of every array of rank
+        1 and more; one of rank 0 serves all, and as an output is that of the last.  ``cache`` is a
+        folder that keeps compiled programs for later processes.
+
         Raises InvalidParameter when a shape stays open or an argument is wrong, DeviceUnavailable
         when the named device cannot be used, OutOfMemory when it is too small.
         """
         # Imported late: a program that imports odla_ipu should not wait for what it may not use.
         from .dynamic import DynamicExecutable, is_dynamic
-        from .executable import compile_graph
+        from .executable import Settings, compile_graph
         from .passes import PRECISIONS
         from .passes.shapes import with_batch
 
@@ -169,20 +179,26 @@ class Computation:
             raise InvalidParameter(
                 f"precision is {precision!r}; accepted: {', '.join(sorted(PRECISIONS))}"
             )
+        if not isinstance(batches_per_step, int) or batches_per_step < 1:
+            raise InvalidParameter(
+                f"batches_per_step is {batches_per_step!r}; accepted: integers of 1 and more"
+            )
         graph = self.graph
         if shapes:
             graph = specialise(graph, shapes)
         if batch is not None:
             graph = with_batch(graph, batch)
         _check(graph)
+        folder = None if cache is None else os.path.abspath(os.fsdecode(cache))
+        settings = Settings(device, precision, num_ipus, batches_per_step, folder)
         if is_dynamic(graph):
-            return DynamicExecutable(graph, device, precision)
-        return compile_graph(graph, device, precision)
+            return DynamicExecutable(graph, settings)
+        return compile_graph(graph, settings)
 
     def run(
         self,
         inputs: Optional[Mapping[str, Any]] = None,
-        device: Optional[str] = None,
+        device: "Union[str, Device, None]" = None,
         precision: str = "fp32",
         **named: Any,
     ) -> Dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ seen last, so that a repeated shape only runs.
 import collections
 import threading
 from typing import (
+    TYPE_CHECKING,
     Any,
     Dict,
     List,
@@ -28,6 +29,9 @@ from .binding import Shapes
 from .errors import InvalidParameter
 from .graph import Carried, Graph, Node, Output, Value, rewrite
 from .types import ValueType, format_shape, product
+
+if TYPE_CHECKING:
+    from .executable import Settings
 
 CACHED_PROGRAMS = 64
 """So many sub-graphs and rests are kept, the ones used last."""
@@ -59,11 +63,18 @@ class DynamicExecutable:
     only after a run.
     """
 
-    def __init__(self, graph: Graph, device: Optional[str], precision: str):
+    def __init__(self, graph: Graph, settings: "Settings"):
         from .device import open_device
 
-        self.device = open_device(device).kind
-        self.precision = precision
+        if settings.batches_per_step > 1:
+            raise InvalidParameter(
+                f"batches_per_step is {settings.batches_per_step}, but '{graph.name}' has shapes "
+                "that depend on what is fed; accepted: 1"
+            )
+        device = open_device(settings.device, settings.num_ipus)
+        self.device = device.kind
+        self.precision = settings.precision
+        self._settings = settings._replace(device=device)
         self._graph = graph
         self.feeds = [Named(argument.id, argument.type) for argument in graph.arguments]
         self.fetches = [Named(output.name, output.value.type) for output in graph.outputs]
@@ -144,7 +155,7 @@ class DynamicExecutable:
             if key in self._programs:
                 self._programs.move_to_end(key)
                 return self._programs[key]
-        made = _Program(graph, self.device, self.precision)
+        made = _Program(graph, self._settings)
         with self._lock:
             self._programs[key] = made
             while len(self._programs) > CACHED_PROGRAMS:
@@ -153,7 +164,14 @@ class DynamicExecutable:
 
     def save(self, path: str) -> None:
         """Raises InvalidParameter: an executable file holds one program of fixed shapes."""
-        raise InvalidParameter(
+        raise self._unsaved()
+
+    def to_bytes(self) -> bytes:
+        """As :meth:`save`."""
+        raise self._unsaved()
+
+    def _unsaved(self) -> InvalidParameter:
+        return InvalidParameter(
             f"'{self._graph.name}' has shapes that depend on what is fed; an executable file holds "
             "one program of fixed shapes"
         )
@@ -216,7 +234,7 @@ class _Rest(NamedTuple):
 class _Program:
     """One round: what can be computed now and must be known first, or the whole without such."""
 
-    def __init__(self, graph: Graph, device: str, precision: str):
+    def __init__(self, graph: Graph, settings: "Settings"):
         from .executable import compile_graph
 
         self._graph = graph
@@ -225,7 +243,7 @@ class _Program:
         self._rests: collections.OrderedDict[Any, _Rest] = collections.OrderedDict()
         if self._values:
             graph = _part(graph, [Output(*pair) for pair in zip(self.first, self._values)])
-        self.executable = compile_graph(graph, device, precision)
+        self.executable = compile_graph(graph, settings)
 
     def rest(self, arrays: List[np.ndarray]) -> Tuple[Any, _Rest]:
         """What tells these arrays apart, and the graph that reads them in place of the values."""

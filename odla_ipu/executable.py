@@ -1,10 +1,7 @@
-"""Executables: a lowered computation in a PopART session, run with numpy arrays, saved and loaded.
-
-A :class:`Program` is what an executable file holds: the ModelProto, its weights, and how names,
-shapes and types of the user map to tensors of the device.
-"""
+"""Executables: a program in a PopART session, run with numpy arrays, saved and loaded."""
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -12,156 +9,68 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 import numpy as np
 
-from . import container
-from .binding import Binding, Runner, Shapes
-from .container import FileContent
-from .device import Device, open_device, translate
+from . import cache, container
+from .binding import RECORDERS, Binding, Runner, Shapes
+from .container import Content, FileContent
+from .device import Device, open_device, recording, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
-from .graph import Capacity, Graph, Value
+from .graph import Graph
 from .kernel import find_kernel
-from .lowering import Lowering, lower
 from .memory import release_pages
-from .passes import device_type, prepare
 from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
-from .types import ElementType, ValueType, element_type, product
-from .version import VERSION
+from .program import KIND, Port, Program, from_file, make_program, to_file, variable_sections
+from .types import ValueType, product
 
-KIND = "executable"
-
-EXTERNAL_WEIGHTS = 1 << 20
-"""From this many bytes of weights on, they travel in a file of their own beside the model."""
-
-LARGE_WEIGHT = 1 << 16
-"""Weights of fewer bytes stay in the model: each on pages of its own they would be slow to read."""
+_WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading a header raises that this package did not write."""
 
 SMALL = 1 << 14
 """Where no input and output has more bytes than this, copying all costs less than binding them."""
 
 
-class Port(NamedTuple):
-    """An argument or output: the user's name and type, and the device's.
+class Settings(NamedTuple):
+    """How a graph is compiled: see ``Computation.compile``."""
 
-    ``tensor`` is the id on the device; "" for an argument that the device does not read and for an
-    output that it does not compute: then ``source`` is the name of what is fed and it equals, or
-    "" for a constant (kept in ``Program.constants`` under the output's name).
-
-    Where data decide the size of an output, ``type`` has room for all of it, and ``counter`` is the
-    tensor with the number of entries along ``axis`` that a run made.
-    """
-
-    name: str
-    type: ValueType
-    device_type: ElementType
-    tensor: str
-    source: str = ""
-    counter: str = ""
-    axis: int = 0
+    device: Union[str, Device, None] = None
+    precision: str = "fp32"
+    num_ipus: int = 1
+    batches_per_step: int = 1
+    cache: Optional[str] = None
 
 
-class Program(NamedTuple):
-    name: str
-    precision: str
-    arguments: List[Port]
-    variables: List[Port]
-    outputs: List[Port]
-    values: Dict[str, np.ndarray]
-    """What the variables hold, now."""
-    constants: Dict[str, np.ndarray]
-    model: bytes
-    weights: str
-    """The file with the weights that the model refers to; "" when it carries them itself."""
-    kernels: List[str]
-    """The kernels that the model uses, by the names that callers use."""
+def compile_graph(graph: Graph, settings: Settings) -> "Executable":
+    """Lower ``graph`` (shapes known) and load it, or take what the cache has of it."""
+    device = open_device(settings.device, settings.num_ipus)
+    if settings.cache is None:
+        return _compile(graph, device, settings)
+    path = cache.path(settings.cache, graph, device, settings)
+    kept: Optional[Executable] = cache.load(
+        path, lambda: Executable.of_file(path, device, graph, settings.cache)
+    )
+    if kept is None:
+        kept = _compile(graph, device, settings)
+        cache.store(path, *kept.content())
+    return kept
 
 
-def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
-    """Lower ``graph`` (shapes known) and load it on the named device."""
+def _compile(graph: Graph, device: Device, settings: Settings) -> "Executable":
     known = known_outputs(graph)
     if known:
         fed, feeds = as_fed(graph, known)
-        with compile_graph(fed, device, precision) as once:
+        with compile_graph(fed, Settings(device.kind, settings.precision)) as once:
             graph = with_constants(graph, once.run(feeds))
-    opened = open_device(device)
     folder = tempfile.mkdtemp(prefix="odla_ipu-")
     try:
-        program = _program(graph, precision, opened, os.path.join(folder, "weights"))
+        weights = os.path.join(folder, "weights")
+        program = make_program(
+            graph, settings.precision, device, settings.batches_per_step, weights
+        )
         release_pages(one.data for one in graph.constants() if one.data is not None)
-        return Executable(program, opened, folder)
+        return Executable(program, device, folder, cache=settings.cache)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _program(graph: Graph, precision: str, device: Device, weights: str) -> Program:
-    prepared = prepare(graph, precision)
-    lowered = lower(prepared, device.popart, provide=device.provide)
-    sizes = lowered.initializers
-    large = [tensor for tensor, size in sizes.items() if size >= LARGE_WEIGHT]
-    external = sum(sizes[tensor] for tensor in large) >= EXTERNAL_WEIGHTS
-    if external:
-        lowered.builder.saveInitializersExternally(large, weights)
-    return Program(
-        name=graph.name,
-        precision=precision,
-        arguments=_inputs(graph.arguments, lowered, precision),
-        variables=_inputs(graph.variables, lowered, precision),
-        outputs=_outputs(graph, prepared, lowered, precision),
-        values={variable.id: variable.array for variable in graph.variables},
-        constants=_constants(graph, prepared),
-        model=lowered.builder.getModelProto(),
-        weights=weights if external else "",
-        kernels=sorted(lowered.kernels),
-    )
-
-
-def _inputs(values: Sequence[Value], lowered: Lowering, precision: str) -> List[Port]:
-    return [
-        Port(
-            value.id,
-            value.type,
-            device_type(value.element_type, precision),
-            lowered.arguments.get(value.id, ""),
-        )
-        for value in values
-    ]
-
-
-def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -> List[Port]:
-    fed = {value.id for value in graph.fed}
-    ports = []
-    for output, made in zip(graph.outputs, prepared.outputs):
-        source = made.value.id if made.value.node is None and made.value.data is None else ""
-        tensor, kind = lowered.outputs.get(output.name, ""), output.value.type
-        capacity = _capacity(made.value)
-        ports.append(
-            Port(
-                output.name,
-                kind if capacity is None else capacity.type(kind),
-                device_type(output.value.element_type, precision),
-                tensor,
-                source if source in fed else "",
-                lowered.counts.get(tensor, ""),
-                0 if capacity is None else capacity.axis,
-            )
-        )
-    return ports
-
-
-def _capacity(value: Value) -> Optional[Capacity]:
-    """How much room ``value`` has, if it is a result whose size data decide."""
-    node = value.node
-    return node.capacity() if node is not None and value is node.outputs[0] else None
-
-
-def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
-    """Outputs that are known before running: as the user wrote them, or as passes found them."""
-    found = {}
-    for output, made in zip(graph.outputs, prepared.outputs):
-        data = output.value.data if output.value.data is not None else made.value.data
-        if data is not None:
-            found[output.name] = data
-    return found
 
 
 class Executable:
@@ -172,56 +81,92 @@ class Executable:
     until ``close`` or the end of the object's life.
     """
 
-    def __init__(self, program: Program, device: Device, folder: str, popef: str = ""):
+    def __init__(
+        self,
+        program: Program,
+        device: Device,
+        folder: str = "",
+        popef: str = "",
+        cache: Optional[str] = None,
+    ):
+        """``folder`` is removed at the end; ``cache`` is where PopART keeps what it compiles."""
         self.device = device.kind
         self.precision = program.precision
-        self.runner = Runner(program.name, device.popart, device.lock)
+        self.num_ipus = program.num_ipus
+        self.batches_per_step = program.batches
+        self.runner = Runner(program.name, program.ops, device)
         self._program = program
         self._device = device
         self._file = ""
         self._stamp: Optional[container.Stamp] = None
-        self.feeds = [Feed(port) for port in program.arguments]
-        self.variable_feeds = [Feed(port) for port in program.variables]
-        self.fetches = [Fetch(port) for port in program.outputs]
+        self.feeds = [Feed(port, program.batches) for port in program.arguments]
+        self.variable_feeds = [Feed(port, program.batches, True) for port in program.variables]
+        self.fetches = [Fetch(port, program.batches) for port in program.outputs]
+        if program.batches > 1:
+            self._refuse_counts()
         self._names = frozenset(feed.name for feed in self.feeds)
         self._places = {feed.name: place for place, feed in enumerate(self.feeds)}
         self._computes = any(fetch.tensor for fetch in self.fetches)
         if self._computes:
             device.acquire()
+            device.usage.load(program.size)
         # Not a method: a reference to self would keep it alive for ever.
-        self._finalizer = weakref.finalize(self, _release, device, self._computes, folder)
+        size = program.size if self._computes else 0
+        self._finalizer = weakref.finalize(self, _release, device, self._computes, size, folder)
         if self._computes:
             with device.lock, _translated(device, f"compiling '{program.name}'"):
-                self.runner.session = self._load(popef)
+                self.runner.session = self._load(popef, cache)
         self._staged = _Staged(self) if _is_small([*self.feeds, *self.fetches]) else None
 
-    def _load(self, popef: str) -> Any:
+    def _load(self, popef: str, cache: Optional[str]) -> Any:
         popart = self._device.popart
-        tensors = {one: None for fetch in self.fetches for one in fetch.tensors}
+        options = popart.SessionOptions()
+        if self.num_ipus > 1:
+            options.virtualGraphMode = popart.VirtualGraphMode.Auto
+        if cache is not None and self._device.can_export:
+            options.enableEngineCaching, options.cachePath = True, cache
+        for recorder in RECORDERS:
+            if recorder.kind == self.device and recorder.reports:
+                name = re.sub(r"\W", "_", self._program.name)
+                folder = os.path.join(recorder.reports, name)
+                options.engineOptions = recording.report_options(self.device, folder)
+        anchors = {
+            tensor: popart.AnchorReturnType("All" if fetch.dims else "Final")
+            for fetch in self.fetches
+            for tensor in fetch.tensors
+        }
         session = popart.InferenceSession(
             fnModel=self._program.model,
-            dataFlow=popart.DataFlow(1, {one: popart.AnchorReturnType("All") for one in tensors}),
+            dataFlow=popart.DataFlow(self.batches_per_step, anchors),
             deviceInfo=self._device.info,
-            userOptions=popart.SessionOptions(),
+            userOptions=options,
         )
         if popef:
             session.loadExecutable(popef)
         session.prepareDevice()
         return session
 
+    def _refuse_counts(self) -> None:
+        for fetch in self.fetches:
+            if fetch.counter:
+                raise InvalidParameter(
+                    f"batches_per_step is {self.batches_per_step}, but data decide the size of "
+                    f"output '{fetch.name}'; accepted: 1"
+                )
+
     @property
     def arguments(self) -> Dict[str, ValueType]:
-        """Names and types of the inputs, in order."""
-        return {port.name: port.type for port in self._program.arguments}
+        """Names and types of the inputs of a run, in order."""
+        return {feed.name: feed.type for feed in self.feeds}
 
     @property
     def outputs(self) -> Dict[str, ValueType]:
-        """Names and types of the results, in order.
+        """Names and types of the results of a run, in order.
 
         Where data decide the size of one, its type has room for all of it; what ``run`` returns
         has the size that it turned out to have.
         """
-        return {port.name: port.type for port in self._program.outputs}
+        return {fetch.name: fetch.type for fetch in self.fetches}
 
     @property
     def variables(self) -> Dict[str, np.ndarray]:
@@ -316,13 +261,13 @@ class Executable:
     def known(self, fetch: "Fetch", inputs: Sequence[np.ndarray]) -> np.ndarray:
         """An output that is not computed: the input or variable that it equals, or a constant."""
         if not fetch.source:
-            return self._program.constants[fetch.name]
+            return fetch.repeated(self._program.constants[fetch.name])
         if fetch.source in self._places:
             return inputs[self._places[fetch.source]]
         return self._program.values[fetch.source]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
-        expected = ", ".join(f"{port.name}: {port.type}" for port in self._program.arguments)
+        expected = ", ".join(f"{feed.name}: {feed.type}" for feed in self.feeds)
         unknown = sorted(set(given) - self._names, key=str)
         missing = [feed.name for feed in self.feeds if feed.name not in given]
         problems = []
@@ -362,7 +307,7 @@ class Executable:
             container.copy(self._file, self._stamp, path)
             return
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
-            container.write(path, *(self._reloaded() if self._stamp else self._content(folder)))
+            container.write(path, *(self._reloaded() if self._stamp else self._exported(folder)))
 
     def to_bytes(self) -> bytes:
         """What :meth:`save` would write."""
@@ -372,64 +317,43 @@ class Executable:
             with open(path, "rb") as file:
                 return file.read()
 
-    def _content(self, folder: str) -> "Tuple[Dict[str, Any], Dict[str, container.Content]]":
-        """Header and sections of a file; what PopART exports is put into ``folder``."""
-        program = self._program
-        header = {
-            "kind": KIND,
-            "package": VERSION,
-            "target": self.device,
-            "engine": self._device.popart.versionString(),
-            "name": program.name,
-            "precision": program.precision,
-            "kernels": program.kernels,
-            "arguments": [_port_to_json(port) for port in program.arguments],
-            "variables": [_port_to_json(port) for port in program.variables],
-            "outputs": [_port_to_json(port) for port in program.outputs],
-            "constants": {
-                name: {"type": element_type(data.dtype).name, "dims": list(data.shape)}
-                for name, data in program.constants.items()
-            },
-        }
-        sections: Dict[str, container.Content] = {"model": program.model}
-        if program.weights:
-            sections["weights"] = FileContent(program.weights)
-        for name, data in program.constants.items():
-            sections[f"constant {name}"] = data.tobytes()
-        sections.update(self._variable_sections())
+    def content(self) -> Tuple[Dict[str, Any], Dict[str, Content]]:
+        """Header and sections of an executable file, without what PopART compiled."""
+        return to_file(self._program, self.device, self._device.popart.versionString())
+
+    def _exported(self, folder: str) -> Tuple[Dict[str, Any], Dict[str, Content]]:
+        """The same with what PopART exports, which is put into ``folder``."""
+        header, sections = self.content()
         if self.runner.session is not None and self._device.can_export:
             exported = os.path.join(folder, "executable.popef")
-            with self.runner.lock, _translated(self._device, f"exporting '{program.name}'"):
+            with self.runner.lock, _translated(self._device, f"exporting '{self._program.name}'"):
                 self.runner.session.compileAndExport(exported)
             sections["popef"] = FileContent(exported)
         return header, sections
 
-    def _reloaded(self) -> "Tuple[Dict[str, Any], Dict[str, container.Content]]":
+    def _reloaded(self) -> Tuple[Dict[str, Any], Dict[str, Content]]:
         """The content of the file that it was loaded from, with what the variables hold now."""
         if container.stamp(self._file) != self._stamp:
             raise BadFile(f"{self._file} has changed since it was loaded; load it again")
         header, places = container.read(self._file, KIND)
-        sections: Dict[str, container.Content] = {
+        sections: Dict[str, Content] = {
             name: FileContent(self._file, *place) for name, place in places.items()
         }
-        sections.update(self._variable_sections())
+        sections.update(variable_sections(self.variables))
         return header, sections
-
-    def _variable_sections(self) -> Dict[str, bytes]:
-        return {f"variable {name}": data.tobytes() for name, data in self.variables.items()}
 
     @classmethod
     def load(
-        cls, path: Union[str, "os.PathLike[str]"], device: Optional[str] = None
+        cls, path: Union[str, "os.PathLike[str]"], device: Union[str, Device, None] = None
     ) -> "Executable":
         """Load an executable file on ``device`` (as for ``compile``).
 
         Raises FileMissing, or BadFile for a truncated, tampered, newer or foreign file.
         """
-        return cls._load_file(os.path.abspath(os.fsdecode(path)), device, "")
+        return cls._load_file(os.path.abspath(os.fsdecode(path)), device)
 
     @classmethod
-    def from_bytes(cls, data: bytes, device: Optional[str] = None) -> "Executable":
+    def from_bytes(cls, data: bytes, device: Union[str, Device, None] = None) -> "Executable":
         """As :meth:`load`, of the bytes of a file."""
         data = bytes(data)
         container.read(data, KIND)
@@ -444,28 +368,42 @@ class Executable:
             raise
 
     @classmethod
-    def _load_file(cls, path: str, device: Optional[str], own: str) -> "Executable":
+    def _load_file(cls, path: str, device: Union[str, Device, None], own: str = "") -> "Executable":
         """``own`` is a folder to remove when the executable is closed."""
         stamp = container.stamp(path)
         header, sections = container.read(path, KIND)
-        opened = open_device(device)
         try:
-            program = _program_of(path, header, sections)
-            compiled_here = (header["target"], header["engine"]) == (
-                opened.kind,
-                opened.popart.versionString(),
-            )
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            num_ipus = int(header["num_ipus"])
+            program = from_file(path, header, sections)
+            target = (header["target"], header["engine"])
+        except _WRONG as error:
             raise container.malformed(path, error) from None
+        opened = open_device(device, num_ipus)
         for name in program.kernels:
             opened.provide(find_kernel(name))
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
             popef = ""
-            if compiled_here and "popef" in sections:
+            if "popef" in sections and target == (opened.kind, opened.popart.versionString()):
                 popef = os.path.join(folder, "executable.popef")
                 with open(popef, "wb") as file:
                     file.write(container.content(path, sections["popef"]))
             executable = cls(program, opened, own, popef)
+        executable._file, executable._stamp = path, stamp
+        return executable
+
+    @classmethod
+    def of_file(cls, path: str, device: Device, graph: Graph, cache: Optional[str]) -> "Executable":
+        """The executable of ``graph`` from a file of the cache; it has the graph's variables."""
+        stamp = container.stamp(path)
+        header, sections = container.read(path, KIND)
+        try:
+            program = from_file(path, header, sections)
+        except _WRONG as error:
+            raise container.malformed(path, error) from None
+        for name in program.kernels:
+            device.provide(find_kernel(name))
+        values = {variable.id: variable.array for variable in graph.variables}
+        executable = cls(program._replace(values=values), device, cache=cache)
         executable._file, executable._stamp = path, stamp
         return executable
 
@@ -527,31 +465,48 @@ class Fetch:
     With a ``counter``, ``dims`` have room for all, and that says how many are there along ``axis``.
     """
 
-    def __init__(self, port: Port):
+    def __init__(self, port: Port, batches: int):
         self.name = port.name
-        self.type = port.type
+        self.type = _of_step(port.type, batches)
         self.tensor = port.tensor
         self.tensors = [one for one in (port.tensor, port.counter) if one]
         self.counter = port.counter
         self.axis = port.axis
         self.source = port.source
-        self.dims = port.type.dims
+        self.dims = self.type.dims
         self.dtype = port.type.element_type.dtype
         self.device_dtype = port.device_type.dtype
         self.converts = self.device_dtype != self.dtype
+        self._batches = batches
+
+    def repeated(self, batch: np.ndarray) -> np.ndarray:
+        """The array of a step for what is the same in every batch."""
+        return batch if batch.shape == self.dims else np.concatenate([batch] * self._batches)
+
+
+def _of_step(kind: ValueType, batches: int) -> ValueType:
+    """The type of an array for all batches of a step: they follow each other in dimension 0."""
+    if not kind.shape:
+        return kind
+    return ValueType(kind.element_type, (batches * kind.dims[0], *kind.dims[1:]))
 
 
 class Feed:
     """One argument at the door: what arrives is checked and converted for the device."""
 
-    def __init__(self, port: Port):
+    def __init__(self, port: Port, batches: int, is_variable: bool = False):
         self.name = port.name
-        self.type = port.type
+        self.type = port.type if is_variable else _of_step(port.type, batches)
         self.tensor = port.tensor
-        self.dims = port.type.dims
+        self.dims = self.type.dims
         self.dtype = port.type.element_type.dtype
         self.device_type = port.device_type
-        self.converts = bool(port.tensor) and port.device_type is not port.type.element_type
+        converts = port.device_type is not port.type.element_type
+        repeats = batches > 1 and (is_variable or not self.dims)
+        self.staged: Optional[Tuple[int, ...]] = None
+        """The shape of what is fed, where it is not the array itself."""
+        if self.tensor and (converts or repeats):
+            self.staged = (batches, *self.dims) if repeats else self.dims
 
     def accept(self, given: Any) -> np.ndarray:
         """``given`` as an array of the declared type; itself when nothing has to change."""
@@ -588,8 +543,9 @@ class Feed:
             array = np.asarray(given)
         except (TypeError, ValueError):
             raise UnsupportedType(f"{self._wanted()}, not {type(given).__name__}") from None
-        if array.dtype.kind in _NUMBERS[self.dtype.kind]:
-            return convert(array, self.type.element_type, f"input '{self.name}'")
+        kind = self.type.element_type
+        if array.dtype.kind in _NUMBERS["f" if kind.is_float else self.dtype.kind]:
+            return convert(array, kind, f"input '{self.name}'")
         return array
 
     def _wanted(self) -> str:
@@ -614,79 +570,9 @@ class _translated:
             raise translate(error, self.where) from error
 
 
-def _release(device: Device, attached: bool, folder: str) -> None:
+def _release(device: Device, attached: bool, size: int, folder: str) -> None:
     if attached:
+        device.usage.load(-size)
         device.release()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _port_to_json(port: Port) -> Dict[str, Any]:
-    return {
-        "name": port.name,
-        "type": port.type.element_type.name,
-        "dims": list(port.type.dims),
-        "device_type": port.device_type.name,
-        "tensor": port.tensor,
-        "source": port.source,
-        "counter": port.counter,
-        "axis": port.axis,
-    }
-
-
-def _port_of(entry: Mapping[str, Any]) -> Port:
-    return Port(
-        entry["name"],
-        ValueType(ElementType[entry["type"]], tuple(int(dim) for dim in entry["dims"])),
-        ElementType[entry["device_type"]],
-        entry["tensor"],
-        entry["source"],
-        entry["counter"],
-        entry["axis"],
-    )
-
-
-def _program_of(
-    path: str, header: Mapping[str, Any], sections: Mapping[str, container.Section]
-) -> Program:
-    constants = {}
-    for name, entry in header["constants"].items():
-        data = container.content(path, sections[f"constant {name}"])
-        dtype = ElementType[entry["type"]].dtype
-        constants[name] = np.frombuffer(data, dtype).reshape(entry["dims"])
-    variables = [_port_of(entry) for entry in header["variables"]]
-    values = {}
-    for port in variables:
-        data = container.content(path, sections[f"variable {port.name}"])
-        flat = np.frombuffer(bytearray(data), port.type.element_type.dtype)
-        values[port.name] = flat.reshape(port.type.dims)
-    return Program(
-        name=header["name"],
-        precision=header["precision"],
-        arguments=[_port_of(entry) for entry in header["arguments"]],
-        variables=variables,
-        outputs=[_port_of(entry) for entry in header["outputs"]],
-        values=values,
-        constants=constants,
-        model=_model_of(path, sections),
-        weights="",
-        kernels=[str(name) for name in header["kernels"]],
-    )
-
-
-def _model_of(path: str, sections: Mapping[str, container.Section]) -> bytes:
-    """The ModelProto, with its weights where they lie in the executable file."""
-    model = container.content(path, sections["model"])
-    if "weights" not in sections:
-        return model
-    import onnx  # after popart, which refuses to load the other way round
-
-    proto = onnx.ModelProto.FromString(model)
-    for initializer in proto.graph.initializer:
-        if initializer.data_location == onnx.TensorProto.EXTERNAL:
-            for entry in initializer.external_data:
-                if entry.key == "location":
-                    entry.value = path
-                elif entry.key == "offset":
-                    entry.value = str(int(entry.value) + sections["weights"].offset)
-    return proto.SerializeToString()

@@ -120,6 +120,9 @@ class InterpretedGraph(Graph):
         node.__dict__["shaping"] = {one for one in operands if one in self.read}
         self.read.clear()
         node.outputs = tuple(InterpretedValue(self, node.id, kind, node) for kind in types)
+        if node.sized_by():  # what reads it has to know its size
+            first: Any = node.outputs[0]
+            first.type = ValueType(first.element_type, first.array.shape)
         return node.outputs
 
     def set_output(self, value: Value, name: Optional[str] = None) -> None:
@@ -170,7 +173,7 @@ def _executable(node: Any, operands: List[Any], fed: Dict[str, Any]) -> Any:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    from .executable import compile_graph
+    from .executable import Settings, compile_graph
 
     graph = Graph(node.id)
     graph.origin = node.origin
@@ -180,7 +183,7 @@ def _executable(node: Any, operands: List[Any], fed: Dict[str, Any]) -> Any:
             values[one] = graph.add_constant(one.array, one.id)
     results = node.copy_to(graph, values)
     graph.outputs = [Output(f"y{index}", result) for index, result in enumerate(results)]
-    made = compile_graph(graph, None, "fp32")
+    made = compile_graph(graph, Settings())
     with _lock:
         _executables[key] = made
         while len(_executables) > CACHED_EXECUTABLES:

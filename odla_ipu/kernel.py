@@ -20,6 +20,7 @@ operands as inputs and the other fields as attributes.
 """
 
 import enum
+import functools
 import importlib
 import pkgutil
 from typing import Any, ClassVar, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
@@ -241,11 +242,16 @@ def find_kernel(name: str) -> Type[Kernel]:
 
 def all_custom_ops() -> Dict[str, Type[CustomOp]]:
     """Every custom op by name, with the modules that declare them imported."""
+    _import_declarations()
+    return CUSTOM_OPS
+
+
+@functools.lru_cache(maxsize=None)
+def _import_declarations() -> None:
     importlib.import_module("odla_ipu.ops.custom")
     kernels = importlib.import_module("odla_ipu.kernels")
     for found in pkgutil.iter_modules(kernels.__path__):
         importlib.import_module(f"{kernels.__name__}.{found.name}")
-    return CUSTOM_OPS
 
 
 def add(

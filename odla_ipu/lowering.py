@@ -83,8 +83,10 @@ class Lowering:
 
     def nodes(self, graph: Graph) -> None:
         """Lower what the outputs of ``graph`` need."""
+        around = self.node_id
         for node in graph.used_nodes():
             self._lower_node(node)  # type: ignore[arg-type]
+        self.node_id = around
 
     def tensor(self, value: Union[Value, Tensor]) -> Tensor:
         """The tensor that holds ``value``; arguments and constants are added when first read."""

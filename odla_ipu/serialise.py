@@ -6,6 +6,7 @@ says is checked as what a user says.  If and Loop hold their bodies.
 """
 
 import enum
+import json
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from . import container
 from .container import Arrays, Source
 from .errors import BadFile, OdlaError
-from .graph import Graph, Node, Output, Value
+from .graph import Graph, Node, Output, Value, Variable
 from .kernel import CUSTOM_OPS, all_custom_ops
 from .ops import OPS
 from .ops.control_flow import If, Loop
@@ -46,6 +47,18 @@ def pack(graph: Graph) -> bytes:
     return container.pack(*_Writer(graph).result())
 
 
+def digest(graph: Graph, digest: Any) -> None:
+    """Update a hash with what a program for ``graph`` depends on.
+
+    Origins and what variables hold are left out.
+    """
+    writer = _Writer(graph, complete=False)
+    header, _ = writer.result()
+    digest.update(json.dumps(header).encode())
+    for chunk in writer.data.chunks():
+        digest.update(chunk)
+
+
 def load(source: Source) -> Graph:
     """The graph of a file, or of its bytes; its constants stay there and are read when needed.
 
@@ -64,12 +77,13 @@ def load(source: Source) -> Graph:
 class _Writer:
     """Values are numbered as they appear; constants when they are first read."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, complete: bool = True):
         if graph.scopes:
             raise graph.scopes[-1].error("still open; end it before saving")
         self._numbers: Dict[Value, int] = {}
         self._graphs: Dict[Graph, int] = {}
-        self._data = Arrays()
+        self._complete = complete
+        self.data = Arrays()
         self._constants: List[Json] = []
         self._root = graph
 
@@ -80,13 +94,15 @@ class _Writer:
             "package": VERSION,
             "arguments": [self._declared(one) for one in graph.arguments],
             "variables": [
-                {**self._declared(one), "offset": self._data.add(one.array)}
-                for one in graph.variables
+                {**self._declared(one), "offset": self._kept(one)} for one in graph.variables
             ],
             "graph": self._graph(graph),
             "constants": self._constants,
         }
-        return header, {"data": self._data}
+        return header, {"data": self.data}
+
+    def _kept(self, variable: Variable) -> int:
+        return self.data.add(variable.array) if self._complete else 0
 
     def _declared(self, value: Value) -> Dict[str, Json]:
         number = self._numbers[value] = len(self._numbers)
@@ -108,7 +124,7 @@ class _Writer:
                 {
                     **self._declared(value),
                     "graph": self._graphs[value.graph],
-                    "offset": self._data.add(value.data),
+                    "offset": self.data.add(value.data),
                 }
             )
         return self._numbers[value]
@@ -124,7 +140,7 @@ class _Writer:
         return {
             "op": node.name,
             "id": node.id,
-            "origin": node.origin,
+            "origin": node.origin if self._complete else "",
             "fields": fields,
             "results": [[self._declared(one)["number"], one.id] for one in node.outputs],
         }

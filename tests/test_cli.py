@@ -59,6 +59,17 @@ def test_run_with_shape_and_fp16(model):
     assert "float32[5,3]" in out
 
 
+def test_run_with_a_trace(model, tmp_path):
+    path = tmp_path / "trace.json"
+    out = call("run", model, "--shape", "x=5,4", "--device", "sim", "--trace", path)
+    assert "float32[5,3]" in out
+    events = json.loads(path.read_text())["traceEvents"]
+    names = [event["name"] for event in events if event["ph"] == "X"]
+    assert any("h" in name.split("+") for name in names)
+    assert sum(event.get("cat") == "run" for event in events) == 1
+    call("run", model, "--shape", "x=5,4", "--trace", tmp_path / "no" / "t", code=1)
+
+
 def test_open_shape_says_what_to_do(model):
     out = call("run", model, "--device", "sim", code=3)
     assert "--shape x=" in out
@@ -81,7 +92,7 @@ def test_batch(model):
         (["run", "{model}", "--input", "x={folder}/empty.npy"], 3, "is no .npy file"),
         (["run", "{model}", "--shape", "x=1,4", "--output", "{model}"], 1, "File exists"),
         (["compile", "{model}", "--shape", "x=1,4", "-o", "{folder}"], 3, "that is a folder"),
-        (["config"], 3, "accepted: --include, --popart-path"),
+        (["config"], 3, "accepted: --cflags, --ldflags, --include, --libdir"),
     ],
 )
 def test_mistakes(model, tmp_path, arguments, code, message):

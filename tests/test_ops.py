@@ -8,7 +8,18 @@ import pytest
 import odla_ipu as odla
 from odla_ipu.ops import OPS
 
-FAMILIES = ["linalg", "math", "nn", "process", "quantization", "regions", "rnn", "text", "yolo"]
+FAMILIES = [
+    "custom",
+    "linalg",
+    "math",
+    "nn",
+    "process",
+    "quantization",
+    "regions",
+    "rnn",
+    "text",
+    "yolo",
+]
 
 _OPERANDS = {
     op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()
@@ -33,8 +44,11 @@ def build(sample):
     with odla.Computation() as c:
         for index, operand in enumerate(sample.operands):
             operands.append(_operand(operand, f"x{index}", index in sample.constants, inputs))
-        named = dict(zip(_OPERANDS[sample.op], operands))
-        results = getattr(odla, sample.op)(**named, **sample.attributes)
+        if sample.op in _OPERANDS:
+            named = dict(zip(_OPERANDS[sample.op], operands))
+            results = getattr(odla, sample.op)(**named, **sample.attributes)
+        else:
+            results = odla.custom_op(sample.op, operands, **sample.attributes)
         if isinstance(results, odla.Value):
             results = (results,)
         for index, result in enumerate(results):

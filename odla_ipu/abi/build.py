@@ -19,6 +19,8 @@ LIBRARY = os.path.join(HERE, "library")
 OP_HEADERS = ("math", "nn", "process", "quantization")
 """The headers whose functions are generated; those of the others are written by hand."""
 
+PREDECESSOR_FUNCTIONS = ("odla_CreateExecutable", "odla_LoadExecutable", "odla_StoreExecutable")
+
 FORMER_SPELLINGS = {"odla_BatchMatmul": "odla_BatchMatMul"}
 
 
@@ -68,7 +70,8 @@ def op_prototypes() -> List[Prototype]:
 def exports() -> str:
     """The linker's version script: the functions of the headers, and nothing else."""
     names = [one.name for header in headers() for one in prototypes(header)]
-    mangled = ["_Z21odla_CreateExecutable*"]  # a C++ function of the predecessor
+    # C++ functions of the predecessor
+    mangled = [f"_Z{len(name)}{name}*" for name in PREDECESSOR_FUNCTIONS]
     lines = "".join(f"    {name};\n" for name in sorted(set(names)) + mangled)
     return f"{{\n  global:\n{lines}  local:\n    *;\n}};\n"
 
@@ -208,7 +211,13 @@ def write_generated(folder: str) -> Tuple[str, List[str]]:
             file.write(text)
     source, script = os.path.join(folder, "ops.cpp"), os.path.join(folder, "exports.map")
     # Threads of the library may run while a program unloads it: it stays.
-    return source, [f"-Wl,--version-script={script}", "-Wl,-z,nodelete", "-pthread", "-ldl"]
+    return source, [
+        f"-Wl,--version-script={script}",
+        "-Wl,-soname,libodla_ipu.so",
+        "-Wl,-z,nodelete",
+        "-pthread",
+        "-ldl",
+    ]
 
 
 def bridge() -> "object":

@@ -24,13 +24,14 @@ from odla_ipu.errors import (
 )
 from odla_ipu.graph import Graph, Value, Variable
 from odla_ipu.ops import OPS
+from odla_ipu.profiler import Trace
 from odla_ipu.registry import graph_of
 from odla_ipu.types import ElementType
 from odla_ipu.version import VERSION
 
-from . import arguments, execution, locations
+from . import arguments, execution, locations, predecessor
 from ._bridge import ffi, lib
-from .devices import DeviceHandle
+from .devices import DeviceHandle, trace_json
 from .objects import OBJECTS, Program, ValueEntry
 from .text import decode, text_of
 
@@ -113,8 +114,14 @@ def _create_computation(slots: Slots, reply: Reply) -> None:
     program = Program(
         Computation(), OBJECTS.get(device, DeviceHandle, "device") if device else None
     )
+    program.config = predecessor.config()
     reply.number = OBJECTS.add(program)
     program.key = reply.number
+    reply.size = program.config.is_asynchronous
+
+
+def _export(slots: Slots, reply: Reply) -> None:
+    predecessor.export(_program(slots[0].number))
 
 
 def _release(slots: Slots, reply: Reply) -> None:
@@ -163,7 +170,7 @@ def _create_variable(slots: Slots, reply: Reply) -> None:
     program = _program(slots[0].number)
     kind = locations.read_type(slots[1].pointer)
     name = text_of(slots[2].pointer) or "variable"
-    value = program.computation.variable(kind.shape, kind.element_type, name)
+    value = program.computation.variable(kind.dims, kind.element_type, name)
     program.changed()
     return _give_values(reply, [value], program)
 
@@ -231,7 +238,11 @@ def _set_output(slots: Slots, reply: Reply) -> None:
 
 
 def _set_item(slots: Slots, reply: Reply) -> None:
-    _program(slots[0].number).items.set(slots[1].number, slots[2].pointer)
+    items, item = _program(slots[0].number).items, slots[1].number
+    if item in predecessor.ITEMS:
+        predecessor.ITEMS[item](items, slots[2].pointer)
+    else:
+        items.set(item, slots[2].pointer)
 
 
 def _set_shape_info(slots: Slots, reply: Reply) -> None:
@@ -414,7 +425,7 @@ def _constants_set(slots: Slots, reply: Reply) -> None:
 
 
 def _allocate_device(slots: Slots, reply: Reply) -> None:
-    reply.number = OBJECTS.add(DeviceHandle(slots[0].number, slots[1].number))
+    reply.number = OBJECTS.add(DeviceHandle.allocate(slots[0].number, slots[1].number))
 
 
 def _device_info(slots: Slots, reply: Reply) -> None:
@@ -428,8 +439,7 @@ def _device_info(slots: Slots, reply: Reply) -> None:
 
 
 def _init_device(slots: Slots, reply: Reply) -> None:
-    pairs = ffi.cast("odla_ipu_pair*", slots[1].pointer)
-    options = {decode(pair.key): decode(pair.value) for pair in pairs[0 : slots[2].number]}
+    options = _options(slots[1], slots[2].number)
     OBJECTS.get(slots[0].number, DeviceHandle, "device").initialise(options)
 
 
@@ -450,7 +460,13 @@ def _profiler_trace(slots: Slots, reply: Reply) -> None:
 
 
 def _trace_json(slots: Slots, reply: Reply) -> None:
-    _give_bytes(reply, OBJECTS.get(slots[0].number, object, "trace").to_json().encode())
+    trace = OBJECTS.get(slots[0].number, Trace, "trace")
+    _give_bytes(reply, trace_json(trace, _options(slots[1], slots[2].number)).encode())
+
+
+def _options(slot: Any, count: int) -> Dict[str, str]:
+    pairs = ffi.cast("odla_ipu_pair*", slot.pointer)
+    return {decode(pair.key): decode(pair.value) for pair in pairs[0:count]}
 
 
 def _version_text(slots: Slots, reply: Reply) -> None:

@@ -163,9 +163,9 @@ def _input(
     return staged
 
 
-def _move(pointer: Any, array: np.ndarray, shape: Shape) -> None:
+def _move(pointer: Any, array: np.ndarray, shape: Any) -> None:
     """The elements that there are, packed from the first on."""
-    count = int(np.prod(shape, dtype=np.int64)) * array.itemsize
+    count = product(shape) * array.itemsize
     if count:
         data = array.reshape(-1).view(np.uint8)[:count] if array.ndim else array
         ffi.memmove(ffi.cast("char*", pointer), np.ascontiguousarray(data), count)
@@ -194,7 +194,7 @@ def release(context: int) -> None:
 
 
 def forget(program: int) -> None:
-    """The program is released: its memory goes though contexts live on."""
+    """The program is released, or its device: its memory goes though contexts live on."""
     for context, prepared in list(_runs.items()):
         if prepared.program == program:
             _runs.pop(context, None)

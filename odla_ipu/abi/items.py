@@ -23,7 +23,7 @@ class Items:
         self.opt_batch: Optional[int] = None
         self.fp16 = False
         self.sim_mode = False
-        self.num_ipus = 1
+        self.num_ipus: Optional[int] = None
         self.batches_per_step = 1
         self.engine_cache = False
         self.cache_dir: Optional[str] = None
@@ -43,12 +43,11 @@ class Items:
     def precision(self) -> str:
         return "fp16" if self.fp16 else "fp32"
 
-    @property
-    def cache(self) -> Optional[str]:
-        """The folder of the engine cache, where it is on."""
+    def cache(self, usual: Optional[str]) -> Optional[str]:
+        """The folder of the engine cache, where it is on; a ``usual`` folder turns it on, too."""
         if not self.engine_cache:
-            return None
-        return self.cache_dir or "."
+            return usual
+        return self.cache_dir or usual or "."
 
     def check_batch(self, batch: int) -> None:
         """Raise InvalidParameter for a batch size out of the declared range."""
@@ -119,9 +118,7 @@ def _set_bf16(items: Items, pointer: Any) -> None:
 def _set_data_type(items: Items, pointer: Any) -> None:
     kind = _int32(pointer)
     if kind not in (ElementType.FLOAT32, ElementType.FLOAT16):
-        raise UnsupportedType(
-            f"ODLA_USE_DATA_TYPE is {kind}; accepted: ODLA_FLOAT32, ODLA_FLOAT16"
-        )
+        raise UnsupportedType(f"ODLA_USE_DATA_TYPE is {kind}; accepted: ODLA_FLOAT32, ODLA_FLOAT16")
     items.fp16 = kind == ElementType.FLOAT16
 
 

@@ -115,7 +115,9 @@ class Location(NamedTuple):
         uri = decode(self.pointer)
         parts = urllib.parse.urlsplit(uri)
         if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
-            raise InvalidParameter(f"the URI {uri} is not one of a file here; accepted: file:///...")
+            raise InvalidParameter(
+                f"the URI {uri} is not one of a file here; accepted: file:///..."
+            )
         return urllib.request.url2pathname(parts.path)
 
     def read(self) -> bytes:

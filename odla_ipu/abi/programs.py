@@ -2,13 +2,15 @@
 
 import os
 import threading
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from odla_ipu.computation import Computation
+from odla_ipu.device import Device
 from odla_ipu.errors import InvalidParameter
 from odla_ipu.graph import Graph, Value
 from odla_ipu.types import Shape, ValueType, format_shape, known
 
+from . import predecessor
 from .devices import DeviceHandle
 from .items import Items
 from .locations import Location
@@ -17,6 +19,18 @@ _MIN_SHAPE, _MAX_SHAPE, _OPT_SHAPE = 6, 7, 8
 
 CACHED_PROGRAMS = 32
 """So many executables of a computation are kept, the ones used last."""
+
+
+class _Key(NamedTuple):
+    """What an executable of a computation was compiled for."""
+
+    changes: int
+    items: int
+    nodes: int
+    batch: int
+    shapes: Tuple[Optional[Shape], ...]
+    device: Optional[DeviceHandle]
+    constants: Optional[int]
 
 
 class Program:
@@ -34,11 +48,12 @@ class Program:
         self.device = device
         self.loaded = loaded
         self.items = Items()
+        self.config = predecessor.Config()
         self.value_keys: List[int] = []
         self.arguments: List[Tuple[str, Value]] = []
         self.outputs: List[Tuple[str, Value]] = []
         self._ranges: Dict[str, Dict[int, Shape]] = {}
-        self._executables: Dict[Any, Any] = {}
+        self._executables: Dict[_Key, Any] = {}
         self._lock = threading.Lock()
         self._changes = 0
 
@@ -148,7 +163,7 @@ class Program:
     def _at(self, batch: int, shapes: Optional[Sequence[Optional[Shape]]]) -> Computation:
         from odla_ipu.passes.shapes import with_batch
 
-        fixed = self.shapes_at(batch, shapes)
+        fixed: Dict[str, Any] = self.shapes_at(batch, shapes)
         computation = self.computation.specialise(fixed) if fixed else self.computation
         other = self._batch_change(batch)
         if other is not None:
@@ -184,13 +199,13 @@ class Program:
                 )
             self._check_loaded(batch, shapes)
             return self.loaded
-        key = (
+        key = _Key(
             self._changes,
             self.items.version,
             len(self.graph.nodes),
             batch,
             tuple(shapes or ()),
-            device.key if device else None,
+            device,
             constants.stamp if constants else None,
         )
         with self._lock:
@@ -217,18 +232,49 @@ class Program:
     def _compiled(
         self, computation: Computation, device: Optional[DeviceHandle], constants: Any
     ) -> Any:
+        where = self._target(device)
+        found = predecessor.precompiled(self, where)
+        if found is not None:
+            return found
         if constants is not None:
             computation = constants.applied(computation)
-        items = self.items
-        options: Dict[str, Any] = {}
-        if items.num_ipus > 1:
-            options["num_ipus"] = items.num_ipus
-        if items.batches_per_step > 1:
-            options["batches_per_step"] = items.batches_per_step
-        if items.cache:
-            options["cache"] = items.cache
-        where = device or DeviceHandle.default()
-        return computation.compile(where.name(items.sim_mode), items.precision, **options)
+        return self._compiled_on(computation, where)
+
+    def _compiled_on(self, computation: Computation, where: Device) -> Any:
+        config = self.config
+        num_ipus, batches = config.amounts(self.items, where.num_ipus)
+        config.check_pipeline(computation)
+        executable = config.replaced(computation).compile(
+            where,
+            self.items.precision,
+            num_ipus=num_ipus,
+            batches_per_step=batches,
+            cache=self.items.cache(predecessor.cache_folder()),
+        )
+        config.save(executable)
+        return executable
+
+    def compile_anew(self) -> Any:
+        """An executable for the declared shapes, whatever was compiled or loaded before."""
+        return self._compiled_on(self._at(0, None), self._target(self.device))
+
+    def _target(self, handle: Optional[DeviceHandle]) -> Device:
+        handle = handle or DeviceHandle.default()
+        handle.used_by(self)
+        return handle.device(self.items.sim_mode)
+
+    def leave(self, handle: DeviceHandle) -> None:
+        """A device is destroyed: what was compiled for it goes, and the default one is next."""
+        from . import execution
+
+        with self._lock:
+            if self.device is handle:
+                self.device = None
+            gone = [key for key in self._executables if key.device is handle]
+            closed = [self._executables.pop(key) for key in gone]
+        execution.forget(self.key)
+        for executable in closed:
+            executable.close()
 
     def close(self) -> None:
         """Free the device's memory of all executables."""
@@ -259,7 +305,7 @@ class Program:
         """A program without a graph; raises FileMissing, or BadFile for what is no executable."""
         from odla_ipu.executable import Executable
 
-        where = (device or DeviceHandle.default()).name(False)
+        where = (device or DeviceHandle.default()).device()
         with location.file() as path:
             # From memory the file goes, so the executable must not refer to it.
             loaded = (

@@ -17,7 +17,7 @@ import os
 import threading
 import time
 import warnings
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Type
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Type, Union
 
 from odla_ipu.errors import (
     DeviceTimeout,
@@ -29,6 +29,7 @@ from odla_ipu.errors import (
 from odla_ipu.kernel import Kernel
 
 from .failures import translate
+from .information import Information, Usage, describe
 from .kernels import provide
 from .loading import load_popart
 
@@ -36,13 +37,13 @@ KINDS = ("ipu", "ipu_model", "sim")
 _NAMES = KINDS + ("auto",)
 
 # Poplar's IPU Model has 4 tiles unless told otherwise; these are a GC200's.
-_MODEL_TILES = 1472
-_MODEL_VERSION = "ipu2"
+MODEL_TILES = 1472
+MODEL_VERSION = "ipu2"
 
 _POLL_SECONDS = 0.1
 
 _lock = threading.RLock()
-_devices: Dict[Tuple[str, int], "Device"] = {}
+_devices: Dict[Tuple[str, int, Optional[int]], "Device"] = {}
 _automatic: Dict[int, str] = {}
 _announced: Set[str] = set()
 
@@ -50,14 +51,17 @@ _announced: Set[str] = set()
 class Device:
     """A device of ``num_ipus`` IPUs, attached while someone has acquired it.
 
-    ``kind`` is 'ipu', 'ipu_model' or 'sim', ``popart`` the module that drives it.  ``lock`` is for
-    the sessions on it: they take turns.
+    ``kind`` is 'ipu', 'ipu_model' or 'sim', ``popart`` the module that drives it, ``index`` its
+    place among those of as many IPUs (None: any that is free).  ``lock`` is for the sessions on it:
+    they take turns.
     """
 
-    def __init__(self, kind: str, num_ipus: int, popart: Any):
+    def __init__(self, kind: str, num_ipus: int, popart: Any, index: Optional[int] = None):
         self.kind = kind
         self.num_ipus = num_ipus
         self.popart = popart
+        self.index = index
+        self.usage = Usage()
         self.lock = threading.RLock()
         self._count = 0
         self._info: Any = None
@@ -75,6 +79,15 @@ class Device:
         if self._info is None:
             raise InternalError(f"device '{self.kind}' is used without having been acquired")
         return self._info
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether someone has acquired it."""
+        return self._info is not None
+
+    def information(self) -> Information:
+        """What is known of it now; see :class:`~odla_ipu.device.information.Information`."""
+        return describe(self)
 
     @property
     def can_export(self) -> bool:
@@ -127,7 +140,7 @@ class Device:
             if self.kind == "ipu_model":
                 return self._model(manager)
             while True:
-                info = manager.tryAcquireAvailableDevice(numIpus=self.num_ipus)
+                info = self._free(manager)
                 if info is not None:
                     return info
                 remaining = end - time.monotonic()
@@ -140,12 +153,20 @@ class Device:
             ) from error
         raise self._none_free(timeout)
 
+    def _free(self, manager: Any) -> Any:
+        """An IPU configuration that nobody has, attached; None without one."""
+        if self.index is None:
+            return manager.tryAcquireAvailableDevice(numIpus=self.num_ipus)
+        return manager.tryAcquireDeviceById(
+            configurations(self.popart, self.num_ipus)[self.index].id
+        )
+
     def _model(self, manager: Any) -> Any:
         info = manager.createIpuModelDevice(
             {
                 "numIPUs": self.num_ipus,
-                "tilesPerIPU": _MODEL_TILES,
-                "ipuVersion": _MODEL_VERSION,
+                "tilesPerIPU": MODEL_TILES,
+                "ipuVersion": MODEL_VERSION,
             }
         )
         if not info.isAttached:
@@ -153,7 +174,8 @@ class Device:
         return info
 
     def _none_free(self, timeout: float) -> Exception:
-        wanted = f"device '{self.kind}': {_amount(self.num_ipus)} wanted, but none free"
+        which = "" if self.index is None else f" number {self.index}"
+        wanted = f"device '{self.kind}'{which}: {_amount(self.num_ipus)} wanted, but none free"
         if timeout > 0:
             return DeviceTimeout(
                 f"{wanted} within {timeout:g} s (ODLA_IPU_ATTACH_TIMEOUT); stop what holds them, "
@@ -173,27 +195,41 @@ class DeviceStatus(NamedTuple):
     reason: str
 
 
-def open_device(name: Optional[str] = None, num_ipus: int = 1) -> Device:
+def open_device(
+    name: "Union[str, Device, None]" = None, num_ipus: int = 1, index: Optional[int] = None
+) -> Device:
     """The device ``name`` with ``num_ipus`` IPUs, not yet attached; the same object each time.
 
-    ``name`` is 'ipu', 'ipu_model', 'sim' or 'auto'; None means ``ODLA_IPU_DEVICE``, else 'auto'.
-    Only 'auto' falls back, and says so once in a warning.
+    A Device stands for itself, or for its kind where it has another number of IPUs.  ``name`` is
+    'ipu', 'ipu_model', 'sim' or 'auto'; None means ``ODLA_IPU_DEVICE``, else 'auto'.  Only
+    'auto' falls back, and says so once in a warning.  ``index`` chooses one of the machine's
+    devices of that many IPUs; None takes any that is free.
 
-    Raises InvalidParameter for an unknown name or a number of IPUs that is not a power of two,
-    DeviceUnavailable when the named device cannot be used.
+    Raises InvalidParameter for an unknown name, a number of IPUs that is not a power of two or an
+    index that no device has, DeviceUnavailable when the named device cannot be used.
     """
     if not isinstance(num_ipus, int) or num_ipus < 1 or num_ipus & (num_ipus - 1):
         raise InvalidParameter(
             f"the number of IPUs is {num_ipus!r}; IPUs come in powers of two: 1, 2, 4, ..."
         )
+    if isinstance(name, Device):
+        if num_ipus in (1, name.num_ipus):
+            return name
+        name = name.kind
     kind = _checked_name(name)
     with _lock:
         if kind == "auto":
             kind = _first_that_works(num_ipus)
-        key = (kind, num_ipus)
+        key = (kind, num_ipus, index)
         if key not in _devices:
-            _devices[key] = _usable(kind, num_ipus)
+            _devices[key] = _indexed(_usable(kind, num_ipus), index)
         return _devices[key]
+
+
+def all_devices(kind: str) -> List[Device]:
+    """The devices of a kind that were opened, in the order in which they were."""
+    with _lock:
+        return [device for device in _devices.values() if device.kind == kind]
 
 
 def use_sim_mode(flag: bool) -> str:
@@ -258,7 +294,7 @@ def _announce(reason: str) -> None:
 def _usable(kind: str, num_ipus: int) -> Device:
     """The device, if its software is there and, for all but the IPU Model, that many IPUs."""
     popart = load_popart(kind)
-    if kind != "ipu_model" and not _configurations(popart, num_ipus):
+    if kind != "ipu_model" and not configurations(popart, num_ipus):
         present = _machine_size(popart)
         if present == 0:
             raise DeviceUnavailable(
@@ -272,7 +308,22 @@ def _usable(kind: str, num_ipus: int) -> Device:
     return Device(kind, num_ipus, popart)
 
 
-def _configurations(popart: Any, num_ipus: int) -> List[Any]:
+def _indexed(device: Device, index: Optional[int]) -> Device:
+    if index is None:
+        return device
+    count = 1
+    if device.kind != "ipu_model":
+        count = len(configurations(device.popart, device.num_ipus))
+    if not isinstance(index, int) or not 0 <= index < count:
+        raise InvalidParameter(
+            f"device '{device.kind}': the index is {index!r}; this machine has {count} of "
+            f"{_amount(device.num_ipus)}: accepted: 0 to {count - 1}"
+        )
+    return Device(device.kind, device.num_ipus, device.popart, index)
+
+
+def configurations(popart: Any, num_ipus: int) -> List[Any]:
+    """popart's DeviceInfo of each device of so many IPUs that the machine has, in use or not."""
     try:
         return popart.DeviceManager().enumerateDevices(numIpus=num_ipus)
     except Exception as error:
@@ -282,7 +333,7 @@ def _configurations(popart: Any, num_ipus: int) -> List[Any]:
 def _machine_size(popart: Any) -> int:
     """The largest number of IPUs that can be had as one device."""
     size = 0
-    while _configurations(popart, 2 * size or 1):
+    while configurations(popart, 2 * size or 1):
         size = 2 * size or 1
     return size
 
@@ -291,8 +342,8 @@ def _describe(device: Device) -> str:
     popart = device.popart
     version = f"popart {popart.versionString()}"
     if device.kind == "ipu_model":
-        return f"{_MODEL_VERSION}, {_MODEL_TILES} tiles; {version}"
-    info = _configurations(popart, 1)[0]
+        return f"{MODEL_VERSION}, {MODEL_TILES} tiles; {version}"
+    info = configurations(popart, 1)[0]
     return (
         f"{_amount(_machine_size(popart))}, {info.ipuVersion}, {info.tilesPerIPU} tiles each; "
         f"{version}"

@@ -93,7 +93,7 @@ class _NumpyKernel:
     def run(self, inputs: Sequence[Optional[np.ndarray]], outputs: Sequence[np.ndarray]) -> None:
         with np.errstate(all="ignore"):
             results = self._body(self._node, *inputs)
-        results = [results] if isinstance(results, np.ndarray) else results
+        results = results if isinstance(results, (tuple, list)) else [results]
         for output, result in zip(outputs, results):
             output[...] = result
 

@@ -42,6 +42,7 @@ class Einsum(Op):
     the letters that occur once, in alphabetical order.  An axis of size 1 broadcasts.
     """
 
+    form = "composed"
     inputs = tensors(NUMERIC)
     equation = text()
     output_dims = output_dims(checked=False)

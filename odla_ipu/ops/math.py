@@ -222,6 +222,7 @@ class Reciprocal(_Unary):
 class Rsqrt(_Unary):
     """1 / sqrt(x)."""
 
+    form = "composed"
     input = tensor(FLOATS)
 
     def lower(self, b: Any) -> Any:
@@ -401,6 +402,7 @@ class Shift(Op):
     64-bit integers are 32 bits wide on the device.
     """
 
+    form = "composed"
     elementwise = True
     input = tensor(UNSIGNED)
     shift_amount = tensor(UNSIGNED)
@@ -441,6 +443,8 @@ class Shift(Op):
 
 class SquaredDifference(_Arithmetic):
     """(lhs - rhs) squared."""
+
+    form = "composed"
 
     def compute(self, b: Any, lhs: Any, rhs: Any) -> Any:
         difference = b.onnx.sub([lhs, rhs])
@@ -539,6 +543,7 @@ class Equal(_Comparison):
 class NotEqual(_Comparison):
     """lhs != rhs; true where one of them is NaN."""
 
+    form = "composed"
     lhs = tensor(ANY)
     rhs = tensor(ANY)
     fold = np.not_equal
@@ -562,6 +567,7 @@ class Greater(_Comparison):
 class LessOrEqual(_Comparison):
     """lhs <= rhs."""
 
+    form = "composed"
     fold = np.less_equal
 
     def lower(self, b: Any) -> Any:
@@ -572,6 +578,7 @@ class LessOrEqual(_Comparison):
 class GreaterOrEqual(_Comparison):
     """lhs >= rhs."""
 
+    form = "composed"
     fold = np.greater_equal
 
     def lower(self, b: Any) -> Any:
@@ -599,6 +606,7 @@ class Or(_Logic):
 class Xor(_Logic):
     """Logical exclusive or."""
 
+    form = "composed"
     fold = np.logical_xor
 
     def lower(self, b: Any) -> Any:

@@ -138,6 +138,7 @@ class Elu(_Activation):
 class Celu(_Activation):
     """max(0, x) + min(0, alpha * (e^(x / alpha) - 1))."""
 
+    form = "composed"
     alpha = f32(1.0)
 
     def normalise(self) -> None:
@@ -270,6 +271,8 @@ class LogSoftmax(Softmax):
 
 class Hardmax(_AlongAxis):
     """1 at the first maximum along one axis, else 0."""
+
+    form = "composed"
 
     def lower(self, b: Any) -> Any:
         kind = self.input.element_type
@@ -518,6 +521,7 @@ class LpNormalize(_ByChannel):
     Sums run over ``axes`` of the operand as it is stored; scale broadcasts against the operand.
     """
 
+    form = "composed"
     input = tensor(FLOATS)
     p = i32(2)
     input_layout = _layout()
@@ -1104,6 +1108,7 @@ class NegativeLogLikeliHoodLoss(_ByChannel):
     ``output_shape`` says so.  Computed in FLOAT32.
     """
 
+    form = "composed"
     python = "negative_log_likelihood_loss"
     input = tensor(FLOATS)
     gt = tensor(INTEGERS)

@@ -272,6 +272,7 @@ class Fill(Op):
     is added: the same ``seed`` gives the same numbers on every device.
     """
 
+    form = "constant"
     type = value_type()
     method = choice(FillMethod, FillMethod.EYE_LIKE, "fill_method")
     p0 = f32(0.0)
@@ -542,6 +543,7 @@ class Split(Op):
 class Shape(Op):
     """The dimensions of input as INT64: a constant as soon as they are known."""
 
+    form = "constant"
     input = tensor(ANY)
     output_dims = output_dims()
     folds_from_types = True
@@ -560,6 +562,7 @@ class DimsExpand(Op):
     Compilers compute the bounds of SliceDynamic with it, so all operands are short vectors.
     """
 
+    form = "composed"
     input = tensor(_INDICES)
     original = tensor(_INDICES)
     axes = tensor(_INDICES, shaping=True)
@@ -829,6 +832,7 @@ class GatherElements(Op):
     The result has the shape of indices; negative indices count from the end.
     """
 
+    form = "composed"
     input = tensor(ANY)
     indices = tensor(INTEGERS)
     axis = i32(0)
@@ -895,6 +899,7 @@ class GatherND(Op):
     The first ``num_batch_dims`` dimensions are common; negative indices count from the end.
     """
 
+    form = "composed"
     python = "gather_nd"
     input = tensor(ANY)
     indices = tensor(INTEGERS)
@@ -965,6 +970,7 @@ class Compress(Op):
     Without an axis input is flat.  What lies beyond the end of condition is left out.
     """
 
+    form = "kernel"
     input = tensor(ANY)
     condition = tensor(BOOLS, shaping=True)
     axis = i32(NO_AXIS)
@@ -997,22 +1003,37 @@ class Compress(Op):
             return kind.shape
         return (kind.elements if kind.is_static else UNKNOWN,)
 
+    def _room(self) -> Dim:
+        """How much a condition can select."""
+        sizes = (self._whole()[self._axis()], self.condition.shape[0])
+        if 0 in sizes:
+            return 0
+        return min(int(size) for size in sizes) if all(map(known, sizes)) else UNKNOWN
+
     def infer(self) -> ValueType:
         indices, dims = self._indices(), list(self._whole())
-        dims[self._axis()] = UNKNOWN if indices is None else len(indices)
+        if indices is not None:
+            dims[self._axis()] = len(indices)
+        else:
+            dims[self._axis()] = 0 if self._room() == 0 else UNKNOWN
         return ValueType(self.input.element_type, tuple(dims))
 
+    def _is_counted(self) -> bool:
+        """Whether the kernel selects: devices have no tensors without elements."""
+        return self.condition.data is None and 0 not in self.input.shape
+
     def shaped_by(self) -> List[Value]:
-        return []  # a run-time condition decides the size of the result, not the program
+        # Of an input without elements only the shape counts.
+        return [] if self._is_counted() or self.outputs[0].type.is_static else [self.condition]
 
     def sized_by(self) -> List[Value]:
-        return [] if self.condition.data is not None else [self.condition]
+        return [self.condition] if self._is_counted() else []
 
     def capacity(self) -> Optional[Capacity]:
-        sizes = [self._whole()[self._axis()], self.condition.shape[0]]
-        if self.condition.data is not None or not all(map(known, sizes)):
+        room = self._room()
+        if not self._is_counted() or not isinstance(room, int) or room < 1:
             return None
-        return Capacity(self._axis(), min(int(size) for size in sizes))
+        return Capacity(self._axis(), room)
 
     def fold(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
         whole = x.reshape(-1) if self.axis == NO_AXIS else x

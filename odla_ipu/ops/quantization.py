@@ -84,6 +84,7 @@ class Quantize(_Linear):
     each index of ``axis``.  A zero point of INT8 under UINT8 asks for the bytes of INT8 numbers.
     """
 
+    form = "composed"
     input = tensor(FLOATS | {_INT32})
     scale = tensor(FLOATS)
     zero_point = optional_tensor(_NARROW)
@@ -125,6 +126,7 @@ class Dequantize(_Linear):
     under UINT8 says that input holds the bytes of INT8 numbers.
     """
 
+    form = "composed"
     input = tensor(_NARROW | {_INT32})
     scale = tensor(FLOATS)
     zero_point = optional_tensor(_NARROW | {_INT32})

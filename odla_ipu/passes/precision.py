@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Carried, Graph, Node, Value, rewrite, walk
 from ..ops.process import Cast
-from ..registry import ElementTypeField, Field, ResultTypeField, ValueTypeField
+from ..registry import ElementTypeField, Field, ResultTypeField, TensorField, ValueTypeField
 from ..types import ElementType, ValueType
 
 _E = ElementType
@@ -42,6 +42,7 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
             field.name: _attribute(node.__dict__[field.name], precision)
             for field in _type_fields(node)
         }
+        changes.update(_widened(new, node, values))
         results = node.copy_to(new, values, **changes)  # type: ignore[call-arg]
         wanted = [device_type(result.element_type, precision) for result in node.outputs]
         return [_as_type(new, result, kind) for result, kind in zip(results, wanted)]
@@ -58,8 +59,22 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
     )
 
 
+def _widened(new: Graph, node: Any, values: Carried) -> Dict[str, Value]:
+    """Operands in FLOAT32 again, where the op takes no FLOAT16."""
+    changes = {}
+    for field in node.fields:
+        if not isinstance(field, TensorField) or _E.FLOAT16 in field.types:
+            continue
+        given = node.__dict__[field.attribute]
+        if given is None or not given.element_type.is_float:
+            continue
+        if values[given].element_type is _E.FLOAT16:
+            changes[field.name] = _as_type(new, values[given], _E.FLOAT32)
+    return changes
+
+
 def _as_type(graph: Graph, value: Value, kind: ElementType) -> Value:
-    """The result of an op, cast where the op has an element type of its own."""
+    """``value`` itself, or cast."""
     if value.element_type is kind:
         return value
     return Cast.add(graph, {"input": value, "target_type": kind}, f"{value.id}_{kind.name}")[0]

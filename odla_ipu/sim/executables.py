@@ -5,7 +5,10 @@ An executable holds what identifies the compiled model; the engine is rebuilt fr
 model in a fraction of a second, so nothing of it is stored.
 """
 
+import hashlib
 import json
+import logging
+import os
 from pathlib import Path
 from typing import Any, Dict
 
@@ -18,6 +21,8 @@ from .exceptions import popart_exception
 MAGIC = b"odla_ipu.sim executable: made by the stand-in for PopART, not a PopEF file\n"
 VARIABLES_MAGIC = b"odla_ipu.sim variables: made by the stand-in for PopART, not a PopEF file\n"
 FORMAT = 1
+
+_log = logging.getLogger("popart.session")
 
 _OFFLINE_TYPES = (DeviceType.Ipu, DeviceType.OfflineIpu)
 
@@ -74,6 +79,34 @@ def read_executable(path: str, identity: str) -> None:
         raise popart_exception(
             f"{path} was compiled from another model or with other options than this session has"
         )
+
+
+def find_or_write(
+    folder: str, device: DeviceInfo, identity: str, description: Dict[str, Any]
+) -> bool:
+    """Whether the engine cache has the executable; where it has none, write it.
+
+    IPUs and offline IPUs only.  A damaged file is replaced; what cannot be written is left out.
+    """
+    if device.type not in _OFFLINE_TYPES:
+        return False
+    key = hashlib.sha256(
+        json.dumps([identity, description], default=str, sort_keys=True).encode()
+    ).hexdigest()
+    path = os.path.join(folder, f"{key[:32]}.popef")
+    try:
+        if os.path.exists(path):
+            read_executable(path, identity)
+            return True
+    except popart_exception as error:
+        _log.warning("The engine cache has an unusable file: %s", error)
+    try:
+        unfinished = f"{path}.{os.getpid()}"
+        write_executable(unfinished, device, identity, description)
+        os.replace(unfinished, path)
+    except OSError as error:
+        _log.warning("The engine cache %s cannot be written: %s", folder, error)
+    return False
 
 
 def write_variables(path: str, variables: Dict[str, np.ndarray]) -> None:

@@ -444,7 +444,7 @@ def _bools(pattern):
 
 SAMPLES += _every_type("compress", (2, 3), {"axis": 1}, _bools("x.x"), constants=(1,))
 SAMPLES += [
-    Sample("compress", (_numbers(*shape), _bools(pattern)), attributes, constants)
+    Sample("compress", (_numbers(*shape), _bools(pattern)), attributes, constants, sized=True)
     for shape, pattern, attributes in [
         ((3, 4, 5), ".xx", {"axis": 0}),
         ((3, 4, 5), "xx.x", {"axis": -2}),
@@ -457,7 +457,8 @@ SAMPLES += [
         ((3, 4), "", {"axis": 0}),
         ((3, 4), "x.x...", {"axis": 0}),
         ((3, 0), "x.x", {"axis": 0}),
+        ((0, 3), "...", {"axis": 0}),
         ((), "x", {}),
     ]
-    for constants in ((1,), (0, 1))
+    for constants in ((1,), (0, 1), (), (0,))
 ]

@@ -359,3 +359,75 @@ def test_external_weights_at_any_offset(tmp_path, offset):
     read = np.zeros_like(weights)
     session.readWeights(popart.PyWeightsIO({w: read}))
     np.testing.assert_array_equal(read, weights)
+
+
+def _cached(tmp_path, scale=1.0, device=None, **options):
+    builder = popart.Builder(opsets={"ai.onnx": 11, "ai.graphcore": 1})
+    x = builder.addInputTensor(popart.TensorInfo("FLOAT", [2]), "x")
+    y = builder.aiOnnxOpset11.mul([x, builder.addInitializedInputTensor(W * scale, "w")])
+    session = popart.InferenceSession(
+        builder.getModelProto(),
+        popart.DataFlow(1, {y: popart.AnchorReturnType("All")}),
+        device or popart.DeviceManager().acquireAvailableDevice(1),
+        userOptions=_options(enableEngineCaching=True, cachePath=str(tmp_path), **options),
+    )
+    session.prepareDevice()
+    assert _result(session, y) == (X * W * np.float32(scale)).tolist()
+    session._device.detach()
+    return session
+
+
+def _is_from_file(session):
+    with pytest.raises(popart.popart_exception) as caught:
+        session.getSummaryReport()
+    return "loaded from a file" in str(caught.value)
+
+
+def test_engine_cache(tmp_path, caplog):
+    cache = tmp_path / "cache"
+    assert not _is_from_file(_cached(cache))
+    (file,) = cache.iterdir()
+    assert file.suffix == ".popef"
+    before = file.read_bytes()
+    assert _is_from_file(_cached(cache))
+    assert list(cache.iterdir()) == [file]
+    assert not caplog.records
+    # Another model, and other options, are other files.
+    assert not _is_from_file(_cached(cache, scale=2.0))
+    assert not _is_from_file(_cached(cache, engineOptions={"debug.allowOutOfMemory": "true"}))
+    assert len(list(cache.iterdir())) == 3
+    # A damaged file is replaced.
+    file.write_bytes(before[:-9])
+    assert not _is_from_file(_cached(cache))
+    assert "unusable file" in caplog.text and "damaged" in caplog.text
+    assert file.read_bytes() == before
+    assert _is_from_file(_cached(cache))
+
+
+def test_engine_cache_is_for_ipus(tmp_path):
+    _cached(tmp_path, device=popart.DeviceManager().createCpuDevice())
+    assert not list(tmp_path.iterdir())
+
+
+def test_engine_cache_that_cannot_be_written(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    assert not _is_from_file(_cached(tmp_path / "file" / "cache"))
+    assert "cannot be written" in caplog.text
+
+
+def test_an_executable_knows_attributes_and_constants(tmp_path):
+    def session(alpha, shift):
+        builder = popart.Builder(opsets={"ai.onnx": 11, "ai.graphcore": 1})
+        x = builder.addInputTensor("FLOAT", [2])
+        ops = builder.aiOnnxOpset11
+        bound = ops.constant(np.array([shift, 0], np.float32), False)
+        y = ops.add([ops.leakyrelu([x], alpha), bound])
+        device = popart.DeviceManager().createOfflineIPUDevice({})
+        return popart.InferenceSession(builder.getModelProto(), popart.DataFlow(1, [y]), device)
+
+    path = str(tmp_path / "file.popef")
+    session(0.1, 1).compileAndExport(path)
+    session(0.1, 1).loadExecutable(path)
+    for other in (session(0.2, 1), session(0.1, 2)):
+        with pytest.raises(popart.popart_exception, match="another model"):
+            other.loadExecutable(path)

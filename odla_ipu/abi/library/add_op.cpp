@@ -54,9 +54,11 @@ Ids::Ids(const odla_value_id given) {
 void take_results(const std::shared_ptr<Computation>& owner, const odla_ipu_reply& reply,
                   const Ids& ids, odla_values& results) {
   results.size = static_cast<size_t>(reply.results_size);
+  // Programs give one id to ops with several results, and bind each of them by it.
+  bool same = ids.all.size() == 1;
   for (size_t i = 0; i < results.size; ++i)
-    results.values[i] =
-        new_value(owner, reply.results[i], i < ids.all.size() ? ids.all[i] : Id());
+    results.values[i] = new_value(owner, reply.results[i],
+                                  same ? ids.all[0] : i < ids.all.size() ? ids.all[i] : Id());
 }
 
 std::shared_ptr<Computation> owner_of(const odla_ipu_reply& reply,

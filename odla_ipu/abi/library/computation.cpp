@@ -93,6 +93,13 @@ void add_live(const std::shared_ptr<Computation>& computation, void* handle) {
   live().all.emplace_back(computation, handle);
 }
 
+void* handle_of(const std::shared_ptr<Computation>& computation) {
+  std::lock_guard<std::mutex> lock(live().mutex);
+  for (auto& item : live().all)
+    if (item.first.lock() == computation) return item.second;
+  return nullptr;
+}
+
 void remove_live(const Computation* computation) {
   std::lock_guard<std::mutex> lock(live().mutex);
   auto& all = live().all;
@@ -277,6 +284,7 @@ odla_status odla_CreateComputation(odla_computation* computation) {
     auto& device = thread_state().device;
     call(ODLA_IPU_CREATE_COMPUTATION, slot(device ? device->key : int64_t{0}));
     auto made = std::make_shared<Computation>(call.reply.number);
+    made->asynchronous = call.reply.size != 0;
     void* handle = insert(made);
     add_live(made, handle);
     make_current(made);

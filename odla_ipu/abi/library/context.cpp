@@ -401,6 +401,16 @@ odla_status run_async(const char* function, const std::shared_ptr<Computation>& 
   return status;
 }
 
+// Whether a run is queued though it was not asked for, as programs of the predecessor's may want.
+bool queues_runs(const odla_computation handle, const odla_context context_handle) {
+  auto computation = find<Computation>(handle);
+  if (!computation || !computation->asynchronous) return false;
+  auto context = find<Context>(context_handle);
+  if (!context) return false;
+  std::lock_guard<std::mutex> lock(context->mutex);
+  return context->callback != nullptr;
+}
+
 // The computation or executable is none: the function of the context is told so, too.
 odla_status fail_async(const odla_context handle, odla_status status) {
   auto context = find<Context>(handle);
@@ -508,6 +518,8 @@ odla_status odla_BindValueToOutputById(const odla_value_id value_id, odla_value 
 
 odla_status odla_ExecuteComputation(const odla_computation computation, const odla_context context,
                                     const odla_compute_mode mode, odla_device device) {
+  if (queues_runs(computation, context))
+    return odla_AsyncExecuteComputation(computation, context, mode, device);
   return guarded(__func__, [&] {
     auto target = require_computation(computation);
     execute(*prepare(target, require_context(context), mode, device, nullptr));

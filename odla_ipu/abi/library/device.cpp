@@ -2,6 +2,7 @@
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 
 #include "configuration.h"
 #include "queue.h"
@@ -229,28 +230,42 @@ odla_status odla_ReleaseDeviceTrace(odla_device_trace device_trace) {
   });
 }
 
+// What is asked for asynchronously happens in the order of the calls, and before what is asked for
+// afterwards.
+static Queue& profiler_queue() {
+  static auto* queue = new std::shared_ptr<Queue>(Queue::make());
+  return **queue;
+}
+
+static void after_the_queue() {
+  std::promise<void> done;
+  profiler_queue().add([&done] { done.set_value(); });
+  WithoutInterpreterLock unlocked;
+  done.get_future().wait();
+}
+
 odla_status odla_StartDeviceProfiler(odla_device device) {
-  return guarded(__func__, [&] { Call()(ODLA_IPU_PROFILER_START, slot(key_or_current(device))); });
+  return guarded(__func__, [&] {
+    int64_t key = key_or_current(device);
+    after_the_queue();
+    Call()(ODLA_IPU_PROFILER_START, slot(key));
+  });
 }
 
 odla_status odla_StopDeviceProfiler(odla_device device) {
-  return guarded(__func__, [&] { Call()(ODLA_IPU_PROFILER_STOP, slot(key_or_current(device))); });
-}
-
-static std::shared_ptr<Queue> profiler_queue() {
-  static std::mutex mutex;
-  static auto* queue = new std::shared_ptr<Queue>;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (!*queue) *queue = Queue::make();
-  return *queue;
+  return guarded(__func__, [&] {
+    int64_t key = key_or_current(device);
+    after_the_queue();
+    Call()(ODLA_IPU_PROFILER_STOP, slot(key));
+  });
 }
 
 static odla_status queue_profiler(const char* name, int32_t function, odla_device device) {
   return guarded(name, [&] {
-    int64_t key = key_or_current(device);
+    std::shared_ptr<Device> target = device ? require_device(device) : thread_state().device;
     std::string caller = name;
-    profiler_queue()->add([caller, function, key] {
-      guarded(caller.c_str(), [&] { Call()(function, slot(key)); });
+    profiler_queue().add([caller, function, target] {
+      guarded(caller.c_str(), [&] { Call()(function, slot(target ? target->key : int64_t{0})); });
     });
   });
 }
@@ -267,8 +282,10 @@ odla_status odla_RetrieveDeviceTrace(odla_device device, odla_device_trace* devi
   return guarded(__func__, [&] {
     require_pointer(device_trace, "device_trace");
     *device_trace = nullptr;
+    int64_t key = key_or_current(device);
+    after_the_queue();
     Call call;
-    call(ODLA_IPU_PROFILER_TRACE, slot(key_or_current(device)));
+    call(ODLA_IPU_PROFILER_TRACE, slot(key));
     *device_trace =
         static_cast<odla_device_trace>(insert(std::make_shared<Trace>(call.reply.number)));
   });
@@ -281,13 +298,22 @@ odla_status odla_ipu_TraceToJSON(odla_device_trace device_trace, const odla_char
     auto target = require_trace(device_trace);
     if (target->key == 0)
       invalid("the trace is empty; accepted: what odla_RetrieveDeviceTrace gave");
+    std::vector<Pair> items;
+    {
+      std::lock_guard<std::mutex> lock(target->mutex);
+      items = target->items;
+    }
+    auto pairs = as_pairs(items);
     Call call;
-    call(ODLA_IPU_TRACE_JSON, slot(target->key));
+    call(ODLA_IPU_TRACE_JSON, slot(target->key), slot(static_cast<const void*>(pairs.data())),
+         slot(static_cast<int64_t>(pairs.size())));
+    std::string text(static_cast<const char*>(call.reply.address),
+                     static_cast<size_t>(call.reply.size));
     std::lock_guard<std::mutex> lock(target->mutex);
-    if (target->json.empty())
-      target->json.assign(static_cast<const char*>(call.reply.address),
-                          static_cast<size_t>(call.reply.size));
-    *json = target->json.c_str();
+    // What was given out stays.
+    if (target->json.empty() || target->json.back() != text)
+      target->json.push_back(std::move(text));
+    *json = target->json.back().c_str();
   });
 }
 

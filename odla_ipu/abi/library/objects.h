@@ -70,6 +70,7 @@ struct Ports {
 struct Computation : Object {
   using Object::Object;
   bool loaded = false;
+  bool asynchronous = false;  // runs of contexts with a callback are queued, by the predecessor's config
   std::mutex mutex;  // of what follows
   Ports arguments, outputs;
   std::vector<void*> handles;  // of its values, to be revoked with it
@@ -159,7 +160,7 @@ struct Trace : Object {
   explicit Trace(int64_t key) : Object(key) {}
   std::mutex mutex;
   std::vector<Pair> items;
-  std::string json;
+  std::deque<std::string> json;
 };
 
 }  // namespace odla_ipu

@@ -270,18 +270,34 @@ odla_status odla_DestroyConstantsArray(odla_constants_array constants_array) {
 
 }  // extern "C"
 
-// A function of the predecessor's, which C++ programs call by its mangled name: compiles the
-// computation and writes the executable to the file that item 1001 named.
-__attribute__((visibility("default"))) odla_status odla_CreateExecutable(
-    odla_executable* executable, odla_context context, odla_computation computation) {
+// Functions of the predecessor's that C++ programs call by their mangled names.
+
+#define ODLA_IPU_MANGLED __attribute__((visibility("default")))
+
+// Compiles the computation and writes the executable to the file that item 1001 named.
+ODLA_IPU_MANGLED odla_status odla_CreateExecutable(odla_executable* executable,
+                                                   odla_context context,
+                                                   odla_computation computation) {
   (void)context;
   return guarded(__func__, [&] {
     require_pointer(executable, "executable");
     *executable = nullptr;
-    auto target = require_computation(computation);
-    odla_resource_location named{ODLA_LOCATION_PATH, nullptr, 0};
-    Call call;
-    call(ODLA_IPU_STORE, slot(target->key), slot(int64_t{1}), slot(int64_t{named.location_type}),
-         slot(static_cast<const void*>(nullptr)), slot(int64_t{0}));
+    Call()(ODLA_IPU_EXPORT, slot(require_computation(computation)->key));
   });
+}
+
+ODLA_IPU_MANGLED odla_status odla_StoreExecutable(const odla_char* file_name,
+                                                  odla_executable executable) {
+  return odla_StoreExecutable(odla_resource_location{ODLA_LOCATION_PATH, file_name, 0}, executable);
+}
+
+ODLA_IPU_MANGLED odla_status odla_LoadExecutable(const odla_char* file_name,
+                                                 odla_executable* executable,
+                                                 odla_context* context,
+                                                 odla_computation* computation) {
+  odla_status status = odla_LoadExecutable(
+      odla_resource_location{ODLA_LOCATION_PATH, file_name, 0}, nullptr, executable);
+  if (status != ODLA_SUCCESS) return status;
+  if (computation) *computation = static_cast<odla_computation>(handle_of(program_of(*executable)));
+  return context ? odla_CreateContext(context) : ODLA_SUCCESS;
 }

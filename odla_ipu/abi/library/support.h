@@ -141,6 +141,7 @@ std::shared_ptr<Computation> require_current();
 void make_current(const std::shared_ptr<Computation>& computation);
 std::vector<std::shared_ptr<Computation>> live_computations();
 void add_live(const std::shared_ptr<Computation>& computation, void* handle);
+void* handle_of(const std::shared_ptr<Computation>& computation);
 void remove_live(const Computation* computation);
 
 // A new value for what Python has made.

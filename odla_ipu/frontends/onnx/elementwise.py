@@ -348,15 +348,6 @@ def _moved(step: Step, x: Value, axis: int, distance: int, is_reverse: bool) -> 
     return step.concat([ones, step.slice(x, axis, 0, size - distance)], axis)
 
 
-@converter("BitwiseNot")
-def _bitwise_not(step: Step, x: Value) -> Value:
-    """-1 - x, and for unsigned integers the largest number less x."""
-    if x.element_type is ElementType.UINT64:
-        raise Unsupported("UINT64 numbers have 32 bits on the device; cast to UINT32")
-    ones = np.invert(np.zeros((), x.element_type.dtype))
-    return step.op("Sub", step.constant(ones), x)
-
-
 @converter("TopK")
 def _top_k(step: Step, x: Value, count: Optional[Value] = None) -> Results:
     if count is None:

@@ -22,7 +22,7 @@ ODLA_API_EXPORT odla_size_t ODLA_API_CALL odla_ipu_StoredSize(const void* handle
 
 /**
  * Stores the address of the trace in Chrome's trace format: text with the time of each op that ran.
- * It belongs to the trace.
+ * It belongs to the trace. ODLA_INVALID_PARAM for an empty trace.
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_ipu_TraceToJSON(
     odla_device_trace device_trace, const odla_char** json);

@@ -2,12 +2,13 @@
 
 import os
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from ..exceptions import popart_exception, popart_internal_exception, popart_runtime_error
 from ..mapping import release_pages
+from ..profiling import EngineRecorder, enroll
 from ..watching import act
 from .translation import Port, Translation
 
@@ -54,46 +55,24 @@ class Engine:
     """
 
     def __init__(self, translation: Translation, is_part: bool = False):
-        """``is_part``: other work follows a run, so its threads do not wait for the next one."""
+        """``is_part``: one of several, so its threads do not spin while others work."""
         import onnxruntime
 
         self.translation = translation
-        self._kept: List[Any] = []
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = thread_count()
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 4
-        if is_part:
-            options.add_session_config_entry("session.force_spinning_stop", "1")
-        names = list(translation.references)
-        if names:
-            values = [
-                onnxruntime.OrtValue.ortvalue_from_numpy(translation.references[name])
-                for name in names
-            ]
-            self._kept += values
-            options.add_external_initializers(names, values)
-        if translation.folder:
-            options.add_session_config_entry(
-                "session.model_external_initializers_file_folder_path", translation.folder
-            )
-        try:
-            session = onnxruntime.InferenceSession(
-                translation.model,
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=_unwanted_optimizers(onnxruntime.__version__),
-            )
-        except Exception as error:
-            raise _internal("load the model", error, translation) from error
+        self._is_part = is_part
+        self.references = [
+            onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            for array in translation.references.values()
+        ]
+        """Weights, which must live as long as a session of the model."""
+        session = self.session(self.options())
         for array in translation.references.values():
             release_pages(array)
-        self._session = session
         self._native = session._sess
         self._binding = session.io_binding()._iobinding
         self._device = onnxruntime.OrtDevice.make("cpu", 0)._get_c_device()
+        self._bound: Dict[str, Tuple[str, Port, int]] = {}
+        """What is bound: by name, the method of a binding, and its arguments."""
         self._buffers: Dict[str, np.ndarray] = {}
         for state in translation.states:
             self._buffers[state.tensor] = np.zeros(state.input.shape, state.input.dtype)
@@ -113,12 +92,56 @@ class Engine:
         if translation.flag is not None:
             self._flag = np.zeros((), np.float32)
             self.bind_output(translation.flag, self._flag.ctypes.data)
+        enroll(self)
+
+    def options(self) -> Any:
+        """onnxruntime's options for the model."""
+        import onnxruntime
+
+        translation = self.translation
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = thread_count()
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 4
+        if self._is_part:
+            options.add_session_config_entry("session.force_spinning_stop", "1")
+        if self.references:
+            options.add_external_initializers(list(translation.references), self.references)
+        if translation.folder:
+            options.add_session_config_entry(
+                "session.model_external_initializers_file_folder_path", translation.folder
+            )
+        return options
+
+    def session(self, options: Any) -> Any:
+        """The model in onnxruntime.  Raises popart_internal_exception."""
+        import onnxruntime
+
+        try:
+            return onnxruntime.InferenceSession(
+                self.translation.model,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=_unwanted_optimizers(onnxruntime.__version__),
+            )
+        except Exception as error:
+            raise _internal("load the model", error, self.translation) from error
 
     def bind_input(self, port: Port, address: int) -> None:
+        self._bound[port.name] = ("bind_input", port, address)
         self._binding.bind_input(port.name, self._device, port.dtype.type, port.shape, address)
 
     def bind_output(self, port: Port, address: int) -> None:
+        self._bound[port.name] = ("bind_output", port, address)
         self._binding.bind_output(port.name, self._device, port.dtype.type, port.shape, address)
+
+    def bind_all(self, binding: Any) -> None:
+        """Bind the same to another session's binding."""
+        for method, port, address in self._bound.values():
+            bind = getattr(binding, method)
+            bind(port.name, self._device, port.dtype.type, port.shape, address)
 
     def _bind_state(self, port: Port, array: np.ndarray) -> None:
         self.bind_input(port, array.ctypes.data)
@@ -135,6 +158,10 @@ class Engine:
             self._native.run_with_iobinding(self._binding, None)
         except Exception as error:
             raise popart_runtime_error(f"The stand-in failed to run: {_reason(error)}") from error
+
+    def recorder(self) -> EngineRecorder:
+        """What runs in place of ``run_plain`` while runs are recorded."""
+        return EngineRecorder(self)
 
     def run(self, generator: Optional[np.random.Generator]) -> None:
         """Draw, run, keep the new values of variables, act on watched values.
