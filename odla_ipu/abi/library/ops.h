@@ -46,8 +46,7 @@ struct Ids {
   std::vector<Id> all;
   odla_ipu_ids texts;
 };
-// The computation that the results of a reply belong to, null for interpreted values; Python says
-// whether it is the current one or that of the operands.
+// The computation that the results belong to: Python says whether it is the one of the operands.
 std::shared_ptr<Computation> owner_of(const odla_ipu_reply& reply,
                                       const std::shared_ptr<Computation>& current);
 // Handles for the results of a reply, named by the ids.
