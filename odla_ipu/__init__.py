@@ -4,6 +4,7 @@ Every ODLA op is a function of this module (``odla_ipu.conv``, ``odla_ipu.softma
 ``odla-ipu ops`` for the list.  Importing it needs no SDK, no compiler, no onnx and no engine.
 """
 
+import importlib
 import os
 from typing import Any, List, Mapping, Optional, Sequence, Union
 
@@ -72,7 +73,8 @@ def load(
 # that only imports odla_ipu should not wait for them.
 
 
-_SCOPES = ("if_", "loop")
+_LATE = {"if_": "scopes", "loop": "scopes", "custom_op": "kernel"}
+"""Functions that are no ops, and the modules that define them."""
 
 
 def __getattr__(name: str) -> Any:
@@ -82,17 +84,15 @@ def __getattr__(name: str) -> Any:
         from .executable import Executable
 
         globals()[name] = Executable
-    elif name in _SCOPES:
-        from . import scopes
-
-        globals()[name] = getattr(scopes, name)
+    elif name in _LATE:
+        globals()[name] = getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
     else:
         globals()[name] = _op_function(name)
     return globals()[name]
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *__all__, *_SCOPES, *(cls.python for cls in _declared())})
+    return sorted({*globals(), *__all__, *_LATE, *(cls.python for cls in _declared())})
 
 
 def _declared() -> List[Any]:

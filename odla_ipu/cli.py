@@ -396,7 +396,6 @@ def _deviations(
     found = {}
     for name, result in results.items():
         wanted = np.asarray(expected[name], np.float64)
-        result = _selected(result, wanted)
         if result.shape != wanted.shape:
             found[name] = float("inf")
             continue
@@ -406,13 +405,6 @@ def _deviations(
         scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
         found[name] = worst / scale if scale else worst
     return found
-
-
-def _selected(result: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """``result`` without the unused rows of a selection, which hold -1 and which ONNX has not."""
-    if result.ndim == 2 and len(result) > len(wanted) and (result[len(wanted) :] == -1).all():
-        return result[: len(wanted)]
-    return result
 
 
 def _check(

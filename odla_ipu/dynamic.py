@@ -1,19 +1,21 @@
 """Computations whose shapes depend on what is fed: run in rounds, specialised to what is seen.
 
 The program of an IPU has fixed shapes.  Where a shape is computed from arguments (a target of
-ReshapeDynamic, the condition of Compress), the sub-graph that computes it runs first, as an
-executable of its own; its result then stands as a constant in the rest, which is inferred again and
-compiled.  Programs are kept for the values seen last, so that a repeated shape only runs.
+ReshapeDynamic), the sub-graph that computes it runs first, as an executable of its own; its result
+then stands as a constant in the rest, which is inferred again and compiled.  Where data decide the
+size of a result that other ops read (of NMS or Compress), it is computed first too; then it is an
+argument of the rest, which depends on its size alone.  Programs are kept for the values and sizes
+seen last, so that a repeated shape only runs.
 """
 
 import collections
 import threading
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from .errors import InvalidParameter
-from .graph import Carried, Graph, Output, Value, rewrite
+from .graph import Carried, Graph, Node, Output, Value, rewrite
 from .types import ValueType
 
 CACHED_PROGRAMS = 64
@@ -22,7 +24,14 @@ CACHED_PROGRAMS = 64
 
 def is_dynamic(graph: Graph) -> bool:
     """Whether some op that an output needs takes its shape from a value computed at run time."""
-    return any(node.shaped_by() for node in graph.used_nodes())
+    nodes = graph.used_nodes()
+    return any(node.shaped_by() for node in nodes) or bool(_sized(nodes))
+
+
+def _sized(nodes: Sequence[Node]) -> Set[Value]:
+    """Results whose size data decide and that other nodes read."""
+    read = {operand for node in nodes for operand in node.operands()}
+    return {node.outputs[0] for node in nodes if node.sized_by() and node.outputs[0] in read}
 
 
 class DynamicExecutable:
@@ -64,11 +73,13 @@ class DynamicExecutable:
         while True:
             program = self._program(key, graph)
             results = program.executable.run(given)
-            if not program.shaping:
+            if not program.first:
                 return results
-            arrays = [results[name] for name in program.shaping]
-            key = (*key, *((array.shape, array.tobytes()) for array in arrays))
-            graph = program.rest(arrays)
+            arrays = [results[name] for name in program.first]
+            round_key, rest = program.rest(arrays)
+            key = (*key, round_key)
+            given = {**given, **rest.feeds(arrays)}
+            graph = rest.graph
 
     def _program(self, key: Any, graph: Graph) -> "_Program":
         with self._lock:
@@ -106,40 +117,83 @@ class DynamicExecutable:
         self.close()
 
 
+class _Rest(NamedTuple):
+    """What is left of a graph; ``fed`` are the arguments for the arrays that are no constants."""
+
+    graph: Graph
+    fed: Dict[int, str]
+
+    def feeds(self, arrays: Sequence[np.ndarray]) -> Dict[str, np.ndarray]:
+        return {name: arrays[index] for index, name in self.fed.items()}
+
+
 class _Program:
-    """One round: what computes the shapes that can be known now, or the whole when none is open."""
+    """One round: what can be computed now and must be known first, or the whole without such."""
 
     def __init__(self, graph: Graph, device: str, precision: str):
         from .executable import compile_graph
 
         self._graph = graph
-        self._values = _ready(graph)
-        self.shaping = [f"shape {index}" for index in range(len(self._values))]
-        self._rests: collections.OrderedDict[Any, Graph] = collections.OrderedDict()
+        self._values, self._is_sized = _ready(graph)
+        self.first = [f"shape {index}" for index in range(len(self._values))]
+        self._rests: collections.OrderedDict[Any, _Rest] = collections.OrderedDict()
         if self._values:
-            graph = _part(graph, [Output(*pair) for pair in zip(self.shaping, self._values)])
+            graph = _part(graph, [Output(*pair) for pair in zip(self.first, self._values)])
         self.executable = compile_graph(graph, device, precision)
 
-    def rest(self, arrays: List[np.ndarray]) -> Graph:
-        """The graph with these numbers in place of the values that were computed."""
-        key = tuple((array.shape, array.tobytes()) for array in arrays)
+    def rest(self, arrays: List[np.ndarray]) -> Tuple[Any, _Rest]:
+        """What tells these arrays apart, and the graph that reads them in place of the values."""
+        key = tuple(
+            (array.shape, None if value in self._is_sized else array.tobytes())
+            for value, array in zip(self._values, arrays)
+        )
         if key not in self._rests:
-            self._rests[key] = _with(self._graph, dict(zip(self._values, arrays)))
+            self._rests[key] = self._with(arrays)
             while len(self._rests) > CACHED_PROGRAMS:
                 self._rests.popitem(last=False)
-        return self._rests[key]
+        return key, self._rests[key]
+
+    def _with(self, arrays: List[np.ndarray]) -> _Rest:
+        found = dict(zip(self._values, arrays))
+        made: Dict[Value, str] = {}
+
+        def rule(new: Graph, node: Any, values: Carried) -> Any:
+            if node.outputs[0] in self._is_sized:
+                value = node.outputs[0]
+                kind = ValueType(value.element_type, found[value].shape)
+                argument = new.add_variable(f"{value.id} of known size", kind)
+                made[value] = argument.id
+                return [argument]
+            changes = {
+                field.name: new.add_constant(found[node.__dict__[field.name]])
+                for field in node.fields
+                if field.is_shaping and node.__dict__[field.name] in found
+            }
+            return node.copy_to(new, values, **changes) if changes else None
+
+        graph = rewrite(self._graph, rule)
+        places = {value: index for index, value in enumerate(self._values)}
+        return _Rest(graph, {places[value]: name for value, name in made.items()})
 
 
-def _ready(graph: Graph) -> List[Value]:
-    """Shaping values that depend on no node whose own shape is open."""
+def _ready(graph: Graph) -> Tuple[List[Value], Set[Value]]:
+    """What depends on no node whose own shape is open: values to be known, and of them the sized.
+
+    The first decide shapes; the size of the second is decided by data.
+    """
+    nodes = graph.used_nodes()
+    sized = _sized(nodes)
     beyond: Set[Value] = set()
     ready: Dict[Value, None] = {}
-    for node in graph.used_nodes():
+    for node in nodes:
         shaping = node.shaped_by()
         ready.update((value, None) for value in shaping if value not in beyond)
         if shaping or any(operand in beyond for operand in node.operands()):
             beyond.update(node.outputs)
-    return list(ready)
+        elif node.outputs[0] in sized:
+            ready[node.outputs[0]] = None
+            beyond.update(node.outputs)
+    return list(ready), sized.intersection(ready)
 
 
 def _part(graph: Graph, outputs: List[Output]) -> Graph:
@@ -147,15 +201,3 @@ def _part(graph: Graph, outputs: List[Output]) -> Graph:
     part = Graph(graph.name)
     part.arguments, part.nodes, part.outputs = graph.arguments, graph.nodes, outputs
     return part
-
-
-def _with(graph: Graph, found: Mapping[Value, np.ndarray]) -> Graph:
-    def rule(new: Graph, node: Any, values: Carried) -> Any:
-        changes = {
-            field.name: new.add_constant(found[node.__dict__[field.name]])
-            for field in node.fields
-            if field.is_shaping and node.__dict__[field.name] in found
-        }
-        return node.copy_to(new, values, **changes) if changes else None
-
-    return rewrite(graph, rule)

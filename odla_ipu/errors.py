@@ -81,6 +81,15 @@ class BadFile(OdlaError, ValueError):
     status = Status.INVALID_PARAM
 
 
+class LibraryMissing(OdlaError, OSError):
+    """A shared library that the device needs is missing or cannot be loaded.
+
+    Repair: the message names the file and the command that builds it.
+    """
+
+    status = Status.DL_ERROR
+
+
 class DeviceUnavailable(OdlaError, RuntimeError):
     """A named device cannot be used: no SDK, no IPU, none free.
 

@@ -16,7 +16,8 @@ from . import container
 from .container import FileContent
 from .device import Device, open_device, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
-from .graph import Graph
+from .graph import Capacity, Graph, Value
+from .kernel import find_kernel
 from .lowering import Lowering, lower
 from .memory import release_pages
 from .passes import device_type, prepare
@@ -38,6 +39,9 @@ class Port(NamedTuple):
     ``tensor`` is the id on the device; "" for an argument that the device does not read and for an
     output that it does not compute: then ``source`` is the name of the argument that it equals, or
     "" for a constant (kept in ``Program.constants`` under the output's name).
+
+    Where data decide the size of an output, ``type`` has room for all of it, and ``counter`` is the
+    tensor with the number of entries along ``axis`` that a run made.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Port(NamedTuple):
     device_type: ElementType
     tensor: str
     source: str = ""
+    counter: str = ""
+    axis: int = 0
 
 
 class Program(NamedTuple):
@@ -56,6 +62,8 @@ class Program(NamedTuple):
     model: bytes
     weights: str
     """The file with the weights that the model refers to; "" when it carries them itself."""
+    kernels: List[str]
+    """The kernels that the model uses, by the names that callers use."""
 
 
 def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
@@ -68,7 +76,7 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
     opened = open_device(device)
     folder = tempfile.mkdtemp(prefix="odla_ipu-")
     try:
-        program = _program(graph, precision, opened.popart, os.path.join(folder, "weights"))
+        program = _program(graph, precision, opened, os.path.join(folder, "weights"))
         release_pages(one.data for one in graph.constants() if one.data is not None)
         return Executable(program, opened, folder)
     except BaseException:
@@ -76,9 +84,9 @@ def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Execu
         raise
 
 
-def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program:
+def _program(graph: Graph, precision: str, device: Device, weights: str) -> Program:
     prepared = prepare(graph, precision)
-    lowered = lower(prepared, popart)
+    lowered = lower(prepared, device.popart, provide=device.provide)
     sizes = lowered.initializers
     large = [tensor for tensor, size in sizes.items() if size >= LARGE_WEIGHT]
     external = sum(sizes[tensor] for tensor in large) >= EXTERNAL_WEIGHTS
@@ -92,6 +100,7 @@ def _program(graph: Graph, precision: str, popart: Any, weights: str) -> Program
         constants=_constants(graph, prepared),
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
+        kernels=sorted(lowered.kernels),
     )
 
 
@@ -112,16 +121,26 @@ def _outputs(graph: Graph, prepared: Graph, lowered: Lowering, precision: str) -
     ports = []
     for output, made in zip(graph.outputs, prepared.outputs):
         source = made.value.id if made.value.node is None and made.value.data is None else ""
+        tensor, kind = lowered.outputs.get(output.name, ""), output.value.type
+        capacity = _capacity(made.value)
         ports.append(
             Port(
                 output.name,
-                output.value.type,
+                kind if capacity is None else capacity.type(kind),
                 device_type(output.value.element_type, precision),
-                lowered.outputs.get(output.name, ""),
+                tensor,
                 source if source in arguments else "",
+                lowered.counts.get(tensor, ""),
+                0 if capacity is None else capacity.axis,
             )
         )
     return ports
+
+
+def _capacity(value: Value) -> Optional[Capacity]:
+    """How much room ``value`` has, if it is a result whose size data decide."""
+    node = value.node
+    return node.capacity() if node is not None and value is node.outputs[0] else None
 
 
 def _constants(graph: Graph, prepared: Graph) -> Dict[str, np.ndarray]:
@@ -182,7 +201,11 @@ class Executable:
 
     @property
     def outputs(self) -> Dict[str, ValueType]:
-        """Names and types of the results, in order."""
+        """Names and types of the results, in order.
+
+        Where data decide the size of one, its type has room for all of it; what ``run`` returns
+        has the size that it turned out to have.
+        """
         return {port.name: port.type for port in self._program.outputs}
 
     def run(
@@ -225,6 +248,8 @@ class Executable:
     ) -> np.ndarray:
         if port.tensor:
             array = results[port.tensor]
+            if port.counter:
+                array = _first(array, int(results[port.counter][0]), port.axis)
             dtype = port.type.element_type.dtype
             return array if array.dtype == dtype else array.astype(dtype)
         source = given[port.source] if port.source else self._program.constants[port.name]
@@ -280,6 +305,7 @@ class Executable:
             "engine": self._device.popart.versionString(),
             "name": program.name,
             "precision": program.precision,
+            "kernels": program.kernels,
             "arguments": [_port_to_json(port) for port in program.arguments],
             "outputs": [_port_to_json(port) for port in program.outputs],
             "constants": {
@@ -320,6 +346,8 @@ class Executable:
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadFile(f"{path}: the header lacks or misspells {error}; compile again") from None
+        for name in program.kernels:
+            opened.provide(find_kernel(name))
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
             popef = ""
             if compiled_here and "popef" in sections:
@@ -402,6 +430,11 @@ _NUMBERS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
 """Kinds of numpy types whose plain numbers become those of a kind, if they fit."""
 
 
+def _first(array: np.ndarray, count: int, axis: int) -> np.ndarray:
+    """The first ``count`` entries along ``axis``."""
+    return np.ascontiguousarray(array[(slice(None),) * axis + (slice(count),)])
+
+
 class _Fetch(NamedTuple):
     tensor: str
     dims: Tuple[int, ...]
@@ -414,7 +447,12 @@ def _fetches(outputs: List[Port]) -> List[_Fetch]:
         for port in outputs
         if port.tensor
     }
-    return list(found.values())
+    counts = {
+        port.counter: _Fetch(port.counter, (1,), ElementType.INT32.dtype)
+        for port in outputs
+        if port.counter
+    }
+    return [*found.values(), *counts.values()]
 
 
 class _translated:
@@ -446,6 +484,8 @@ def _port_to_json(port: Port) -> Dict[str, Any]:
         "device_type": port.device_type.name,
         "tensor": port.tensor,
         "source": port.source,
+        "counter": port.counter,
+        "axis": port.axis,
     }
 
 
@@ -456,6 +496,8 @@ def _port_of(entry: Mapping[str, Any]) -> Port:
         ElementType[entry["device_type"]],
         entry["tensor"],
         entry["source"],
+        entry["counter"],
+        entry["axis"],
     )
 
 
@@ -475,6 +517,7 @@ def _program_of(
         constants=constants,
         model=_model_of(path, sections),
         weights="",
+        kernels=[str(name) for name in header["kernels"]],
     )
 
 

@@ -17,6 +17,7 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    NamedTuple,
     Optional,
     Sequence,
     Tuple,
@@ -103,6 +104,14 @@ class Node:
         """The operands that decide the device's program and are not constant."""
         return []
 
+    def capacity(self) -> Optional["Capacity"]:
+        """How large the first result can be, where data decide its size; else None."""
+        return None
+
+    def sized_by(self) -> List[Value]:
+        """What has to be known for the first result to have a size, where that is open."""
+        return []
+
     @property
     def inner(self) -> "Graph":
         """While a control flow node is open: the graph that ops go to."""
@@ -120,6 +129,19 @@ class Node:
     def error(self, message: str) -> InvalidParameter:
         """An exception that says where: ``raise self.error("...")``."""
         return InvalidParameter(f"{self.where}: {message}")
+
+
+class Capacity(NamedTuple):
+    """A result has at most ``most`` entries along ``axis``; a count says how many it has."""
+
+    axis: int
+    most: int
+
+    def type(self, kind: ValueType) -> ValueType:
+        """``kind`` with room for all entries."""
+        dims = list(kind.shape)
+        dims[self.axis] = self.most
+        return ValueType(kind.element_type, tuple(dims))
 
 
 class Output:

@@ -5,12 +5,13 @@ PopART node after the ODLA op it comes from.
 """
 
 import contextlib
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
 import numpy as np
 
 from .errors import InternalError, OdlaError
 from .graph import Graph, Value
+from .kernel import Kernel, popart_attributes
 from .registry import Op
 from .types import ElementType, ValueType
 
@@ -26,16 +27,23 @@ class Lowering:
     Operands may be values of the graph or tensors made by earlier calls; attributes are keywords.
     ``arguments`` and ``outputs`` map the names of the graph to tensor ids; outputs that no op
     computes (arguments, constants) are left out, and so are arguments that no op reads.
-    ``builder`` is that of the whole model, ``inner`` that of the body being lowered.
+    ``builder`` is that of the whole model, ``inner`` that of the body being lowered.  ``counts``
+    maps a tensor whose size depends on data to the one that counts its entries.  ``kernels`` are
+    those that the model uses; ``provide`` is called for each before its first use.
     """
 
-    def __init__(self, graph: Graph, popart: Any):
+    def __init__(
+        self, graph: Graph, popart: Any, provide: Optional[Callable[[Type[Kernel]], None]] = None
+    ):
         self.popart = popart
         self.builder = popart.Builder(opsets=OPSETS)
         self.arguments: Dict[str, Tensor] = {}
         self.outputs: Dict[str, Tensor] = {}
         self.initializers: Dict[Tensor, int] = {}
+        self.counts: Dict[Tensor, Tensor] = {}
+        self.kernels: Dict[str, Type[Kernel]] = {}
         self.node_id = ""
+        self._provide = provide
         self._graph = graph
         self._training = False
         self._tensors: Dict[Value, Tensor] = {}
@@ -144,6 +152,24 @@ class Lowering:
         """A two-operand ONNX op by its builder name, for rules that loop over operands."""
         return getattr(self.onnx, name)([left, right])
 
+    def kernel(
+        self, kernel: Type[Kernel], operands: Sequence[Any], **attributes: Any
+    ) -> List[Tensor]:
+        """The results of a kernel; absent operands are None, absent attributes have defaults."""
+        if kernel.called not in self.kernels:
+            self.kernels[kernel.called] = kernel
+            if self._provide is not None:
+                self._provide(kernel)
+        return self.inner.customOp(
+            opName=kernel.__name__,
+            opVersion=kernel.version,
+            domain=kernel.domain,
+            inputs=["" if one is None else self.tensor(one) for one in operands],
+            attributes=popart_attributes(kernel, attributes),
+            numOutputs=kernel.results,
+            name=self.node_id,
+        )
+
     def run(self, training: bool) -> "Lowering":
         """Lower every node that an output needs."""
         self._training = training
@@ -163,7 +189,7 @@ class Lowering:
         except self.popart.popart_exception as error:
             raise node.error(f"PopART refuses it: {error}") from error
         tensors = [results] if isinstance(results, str) else list(results)
-        if len(tensors) < len(node.outputs):
+        if len(tensors) < len(node.outputs) + (node.capacity() is not None):
             raise InternalError(
                 f"{node.where}: the rule gave {len(tensors)} of {len(node.outputs)} results"
             )
@@ -172,6 +198,8 @@ class Lowering:
             # A rule that changes nothing hands its operand through; results stay tensors of their
             # own, since PopART anchors computed tensors only.
             self._tensors[value] = self.onnx.identity([tensor]) if tensor in inputs else tensor
+        if node.capacity() is not None:
+            self.counts[self._tensors[node.outputs[0]]] = tensors[len(node.outputs)]
 
 
 class _Opset:
@@ -201,10 +229,15 @@ def _unreserved(name: str) -> str:
     return f"odla_{name}" if "___" in name or name.startswith("lossScaling_") else name
 
 
-def lower(graph: Graph, popart: Any, training: bool = False) -> Lowering:
-    """Build ``graph`` with ``popart``'s Builder.
+def lower(
+    graph: Graph,
+    popart: Any,
+    training: bool = False,
+    provide: Optional[Callable[[Type[Kernel]], None]] = None,
+) -> Lowering:
+    """Build ``graph`` with ``popart``'s Builder; ``provide`` makes a kernel known to it.
 
     All shapes must be known and all element types PopART's (the passes see to that).  Raises
     InvalidParameter when PopART refuses a node, InternalError when a rule is wrong.
     """
-    return Lowering(graph, popart).run(training)
+    return Lowering(graph, popart, provide).run(training)

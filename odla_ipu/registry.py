@@ -229,6 +229,22 @@ class IntegersField(Field):
         return tuple(self.element.convert(node, one) for one in given)
 
 
+class FloatsField(Field):
+    """An array of floats, of which the custom ops have some."""
+
+    def __init__(self, default: Any):
+        super().__init__("float32 *", default)
+        self.element = FloatField("float32", REQUIRED)
+
+    def convert(self, node: "Op", given: Any) -> Tuple[float, ...]:
+        if isinstance(given, np.ndarray):
+            given = given.tolist()
+        if isinstance(given, (str, Value)) or not isinstance(given, Iterable):
+            raise self.reject(node, given, "a sequence of numbers")
+        self.element.name = self.name
+        return tuple(self.element.convert(node, one) for one in given)
+
+
 class ShapeField(Field):
     """A shape, ``odla_value_shape``."""
 
@@ -363,6 +379,16 @@ def ints(default: Any = REQUIRED, count: str = "") -> Any:
     return IntegersField("int32", default, -(2**31), 2**31 - 1, count)
 
 
+def i64s(default: Any = REQUIRED) -> Any:
+    """Integers of a custom op."""
+    return IntegersField("int64", default, -(2**63), 2**63 - 1)
+
+
+def f32s(default: Any = REQUIRED) -> Any:
+    """Floats of a custom op."""
+    return FloatsField(default)
+
+
 def shape(default: Any = REQUIRED) -> Any:
     """``odla_value_shape`` that defines something."""
     return ShapeField(default)
@@ -407,6 +433,12 @@ class Op(Node):
     It takes no arrays then, gives None while the types are open, and folds results of any size.
     """
     fold: ClassVar[Optional[Callable[..., Any]]] = None
+    form: ClassVar[str] = "direct"
+    """How PopART computes it for ordinary attributes.
+
+    ``direct``: by one op; ``composed``: by several; ``kernel``: by a custom op; ``constant``: not
+    at all, it is known when the computation is compiled.
+    """
 
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -639,7 +671,7 @@ def python_function(cls: Type[Op], current_graph: Callable[[], Graph]) -> Callab
         if not arguments.keys().isdisjoint(kwargs):
             described.bind(*args, **kwargs)
         arguments.update(kwargs)
-        graph = _graph_of(arguments) or current_graph()
+        graph = graph_of(arguments) or current_graph()
         results = cls.add(graph.innermost, arguments, id)
         return results[0] if len(results) == 1 else results
 
@@ -649,7 +681,8 @@ def python_function(cls: Type[Op], current_graph: Callable[[], Graph]) -> Callab
     return call
 
 
-def _graph_of(arguments: Mapping[str, Any]) -> Optional[Graph]:
+def graph_of(arguments: Mapping[str, Any]) -> Optional[Graph]:
+    """The graph of the first operand that is a value of a computation, else of any value."""
     interpreted: Optional[Graph] = None
     for given in arguments.values():
         for one in given if isinstance(given, (list, tuple)) else (given,):

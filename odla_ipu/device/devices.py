@@ -17,7 +17,7 @@ import os
 import threading
 import time
 import warnings
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Type
 
 from odla_ipu.errors import (
     DeviceTimeout,
@@ -26,8 +26,10 @@ from odla_ipu.errors import (
     InvalidParameter,
     OdlaError,
 )
+from odla_ipu.kernel import Kernel
 
 from .failures import translate
+from .kernels import provide
 from .loading import load_popart
 
 KINDS = ("ipu", "ipu_model", "sim")
@@ -59,6 +61,7 @@ class Device:
         self.lock = threading.RLock()
         self._count = 0
         self._info: Any = None
+        self._provided: Set[Type[Kernel]] = set()
         # Re-entrant: the garbage collector may release the last user while another acquires.
         self._count_lock = threading.RLock()
 
@@ -77,6 +80,12 @@ class Device:
     def can_export(self) -> bool:
         """Whether sessions on it can write PopART's executables: hardware only."""
         return self.kind == "ipu"
+
+    def provide(self, kernel: Type[Kernel]) -> None:
+        """Have sessions on the device know a kernel; see ``kernels.provide``."""
+        if kernel not in self._provided:
+            provide(self.kind, kernel)
+            self._provided.add(kernel)
 
     def acquire(self) -> Any:
         """Attach if nobody has yet; returns the DeviceInfo.  Pair it with :meth:`release`.

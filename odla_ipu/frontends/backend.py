@@ -5,8 +5,7 @@
 
 Devices are ``CPU`` (ONNX's name for what every machine has: the simulator), ``SIM``, ``IPU``,
 ``IPU_MODEL`` and ``AUTO``.  Dimensions that a model leaves open are taken from the inputs of each
-run, and every new set of shapes compiles once.  What NonMaxSuppression selects loses its unused
-rows.
+run, and every new set of shapes compiles once.
 """
 
 from typing import Any, Dict, Optional, Sequence, Tuple
@@ -40,10 +39,6 @@ class Prepared(BackendRep):
         self._model = model
         self._device = device
         self._open = [one.name for one in model.graph.inputs if not _is_fixed(one.shape)]
-        makers = {name: node.op for node in model.graph.nodes for name in node.outputs}
-        self._selections = {
-            name for name in model.graph.outputs if makers.get(name) == "NonMaxSuppression"
-        }
         self._computations: Dict[Tuple[Tuple[int, ...], ...], Computation] = {}
         if not self._open:
             self._computation({})
@@ -59,11 +54,7 @@ class Prepared(BackendRep):
                 raise InvalidParameter(f"{len(arrays)} inputs; accepted: {', '.join(names)}")
             feeds = dict(zip(names, arrays))
         shapes = {name: np.shape(feeds[name]) for name in self._open if name in feeds}
-        results = self._computation(shapes).run(feeds, device=self._device)
-        return tuple(
-            array[array[:, 0] >= 0] if name in self._selections else array
-            for name, array in results.items()
-        )
+        return tuple(self._computation(shapes).run(feeds, device=self._device).values())
 
     def _computation(self, shapes: Dict[str, Tuple[int, ...]]) -> Computation:
         key = tuple(shapes.values())

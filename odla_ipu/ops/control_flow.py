@@ -115,6 +115,7 @@ def _shaping(body: Graph) -> Iterator[Value]:
     """What decides the programs of the nodes in ``body``."""
     for node in body.used_nodes():
         yield from node.shaped_by()
+        yield from node.sized_by()
 
 
 # If.

@@ -8,7 +8,9 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
-from ..errors import UnsupportedOp, UnsupportedType
+from ..errors import UnsupportedType
+from ..kernels.determinant import Determinant
+from ..kernels.matrix_inverse import MatrixInverse
 from ..registry import Op, output_dims, tensor, tensors, text
 from ..types import FLOATS, NUMERIC, UNKNOWN, Dim, ElementType, ValueType, known, product
 from .math import ARITHMETIC
@@ -206,12 +208,15 @@ def _diagonals(b: Any, x: Any, labels: Labels, dims: Sequence[int]) -> _Part:
 
 # Square matrices.
 
-MATRIX_LIMIT = 16
-"""Largest matrices of Det and Inverse: each row is a step of the device's program."""
+COMPOSED_SIZE = 16
+"""Up to this size Det and Inverse are composed: each row is a step of the device's program."""
 
 
 class _Square(Op, declare=False):
-    """Gaussian elimination with row pivoting in FLOAT32, unrolled over the rows."""
+    """Gaussian elimination with row pivoting in FLOAT32.
+
+    Unrolled over the rows of small matrices, which training can differentiate; else a kernel.
+    """
 
     input = tensor(FLOATS)
 
@@ -221,12 +226,9 @@ class _Square(Op, declare=False):
             raise self.error(
                 f"input is {self.input.type}; accepted: rank 2 and more, the last two sizes equal"
             )
-        for dim in shape[-2:]:
-            if isinstance(dim, int) and dim > MATRIX_LIMIT:
-                raise UnsupportedOp(
-                    f"{self.where}: input is {self.input.type}; accepted: matrices up to "
-                    f"{MATRIX_LIMIT} x {MATRIX_LIMIT}; compute larger ones on the host"
-                )
+
+    def is_large(self) -> bool:
+        return self.input.dims[-1] > COMPOSED_SIZE
 
     def matrices(self, b: Any) -> Any:
         """input as FLOAT32 [matrix, row, column]."""
@@ -261,8 +263,9 @@ def _row(b: Any, x: Any, is_row: Any) -> Any:
 
 
 class Det(_Square):
-    """Determinants of the matrices in the last two dimensions, up to 16 x 16; FLOAT32 inside."""
+    """Determinants of the matrices in the last two dimensions; FLOAT32 inside."""
 
+    form = "composed"
     output_shape = output_dims(checked=False)
 
     def infer(self) -> ValueType:
@@ -272,6 +275,8 @@ class Det(_Square):
         return np.linalg.det(x.astype(np.float64))
 
     def lower(self, b: Any) -> Any:
+        if self.is_large():
+            return self.finished(b, b.kernel(Determinant, [self.matrices(b)])[0])
         x, zero, one = self.matrices(b), b.scalar(0, _FLOAT32), b.scalar(1, _FLOAT32)
         pivots = []
         for size in range(self.input.dims[-1], 1, -1):
@@ -295,15 +300,19 @@ class Det(_Square):
 
 
 class Inverse(_Square):
-    """Inverses of the matrices in the last two dimensions, up to 16 x 16; FLOAT32 inside.
+    """Inverses of the matrices in the last two dimensions; FLOAT32 inside.
 
     A matrix that is exactly singular gives infinities and NaN.
     """
+
+    form = "composed"
 
     def infer(self) -> ValueType:
         return self.input.type
 
     def lower(self, b: Any) -> Any:
+        if self.is_large():
+            return self.finished(b, b.kernel(MatrixInverse, [self.matrices(b)])[0])
         size, count = self.input.dims[-1], product(self.input.dims[:-2])
         identity = np.broadcast_to(np.eye(size, dtype=np.float32), (count, size, size))
         x = b.onnx.concat([self.matrices(b), b.constant(identity)], axis=2)

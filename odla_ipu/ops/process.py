@@ -10,7 +10,8 @@ from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import UnsupportedType
-from ..graph import Graph, Value
+from ..graph import Capacity, Graph, Value
+from ..kernels.compress import Compress as CompressKernel
 from ..registry import (
     Op,
     choice,
@@ -957,7 +958,7 @@ NO_AXIS = 2**31 - 1
 
 
 class Compress(Op):
-    """The slices of input along ``axis`` where the constant ``condition`` is true.
+    """The slices of input along ``axis`` where ``condition`` is true.
 
     Without an axis input is flat.  What lies beyond the end of condition is left out.
     """
@@ -999,6 +1000,18 @@ class Compress(Op):
         dims[self._axis()] = UNKNOWN if indices is None else len(indices)
         return ValueType(self.input.element_type, tuple(dims))
 
+    def shaped_by(self) -> List[Value]:
+        return []  # a run-time condition decides the size of the result, not the program
+
+    def sized_by(self) -> List[Value]:
+        return [] if self.condition.data is not None else [self.condition]
+
+    def capacity(self) -> Optional[Capacity]:
+        sizes = [self._whole()[self._axis()], self.condition.shape[0]]
+        if self.condition.data is not None or not all(map(known, sizes)):
+            return None
+        return Capacity(self._axis(), min(int(size) for size in sizes))
+
     def fold(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
         whole = x.reshape(-1) if self.axis == NO_AXIS else x
         return np.take(whole, np.flatnonzero(condition), self._axis())
@@ -1007,6 +1020,8 @@ class Compress(Op):
         x: Any = self.input
         if self.axis == NO_AXIS and self.input.rank != 1:
             x = b.reshape(x, self._whole())
+        if self.condition.data is None:
+            return b.kernel(CompressKernel, [x, self.condition], axis=self._axis())
         return b.onnx.gather([x, b.constant(self._indices(), np.int32)], axis=self._axis())
 
 

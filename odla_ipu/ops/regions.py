@@ -3,12 +3,14 @@
 Header: ``ODLA/ops/odla_ops_nn.h``.
 """
 
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 import numpy as np
 
-from ..errors import UnsupportedOp, UnsupportedType
-from ..graph import Graph, Value
+from ..errors import UnsupportedType
+from ..graph import Capacity, Graph, Value
+from ..kernels.non_max_suppression import NonMaxSuppression
+from ..kernels.roi_max_pool import RoiMaxPool
 from ..registry import Op, f32, i32, output_dims, shape, tensor, u32, value_type
 from ..types import (
     FLOATS,
@@ -136,6 +138,7 @@ class ROIMaxPool(_Regions):
     """
 
     python = "roi_max_pool"
+    form = "kernel"
     input = tensor(FLOATS)
     input_layout = _layout()
     rois = tensor(FLOATS)
@@ -154,52 +157,17 @@ class ROIMaxPool(_Regions):
         return self.pooled(self.win_h, self.win_w)
 
     def lower(self, b: Any) -> Any:
-        kind = self.input.element_type
-        images, _, height, width = self.input.dims
-        count = self.rois.dims[0]
-        corners = b.onnx.mul([_float32(b, self.rois), b.scalar(self.scale, _FLOAT32)])
-        corners = b.cast(b.onnx.round([corners]), _INT32)  # PopART's takes halves away from zero
-        columns, in_columns = self._cells(b, corners, 0, self.win_w, width)
-        rows, in_rows = self._cells(b, corners, 1, self.win_h, height)
-        x = b.tensor(self.input)
-        if images > 1:
-            x = b.onnx.gather([x, b.constant(self.images(), np.int32)], axis=0)
-        lowest = b.scalar(-np.inf, kind)
-        # First the largest of each row in the columns of a cell, then the largest of its rows.
-        x = b.onnx.unsqueeze([x], axes=[3])
-        columns = b.reshape(columns, [count, 1, 1, self.win_w, width])
-        x = b.onnx.reducemax([b.onnx.where([columns, x, lowest])], axes=[4], keepdims=0)
-        x = b.onnx.unsqueeze([x], axes=[2])
-        rows = b.reshape(rows, [count, 1, self.win_h, height, 1])
-        x = b.onnx.reducemax([b.onnx.where([rows, x, lowest])], axes=[3], keepdims=0)
-        in_rows = b.reshape(in_rows, [count, 1, self.win_h, 1])
-        inside = b.onnx.logical_and([in_rows, b.reshape(in_columns, [count, 1, 1, self.win_w])])
-        return b.onnx.where([inside, x, b.scalar(0, kind)])
-
-    def _cells(self, b: Any, corners: Any, side: int, cells: int, size: int) -> Tuple[Any, Any]:
-        """[R, cell, pixel]: which pixels of a side belong to a cell; [R, cell, 1]: if any do."""
-        count, one = self.rois.dims[0], b.scalar(1, _INT32)
-        start = b.reshape(b.slice(corners, 1, side, side + 1), [count, 1, 1])
-        end = b.reshape(b.slice(corners, 1, side + 2, side + 3), [count, 1, 1])
-        length = b.onnx.add([b.onnx.sub([end, start]), one])
-        length = b.onnx.where([b.onnx.less([length, one]), one, length])
-        cell = np.arange(cells).reshape(1, cells, 1)
-        divisor = b.scalar(cells, _INT32)
-        low = b.onnx.div([b.onnx.mul([length, b.constant(cell, np.int32)]), divisor])
-        high = b.onnx.mul([length, b.constant(cell + 1, np.int32)])
-        high = b.onnx.div([b.onnx.add([high, b.scalar(cells - 1, _INT32)]), divisor])  # rounds up
-        low, high = b.onnx.add([start, low]), b.onnx.add([start, high])
-        before = b.onnx.less([b.constant(np.arange(size).reshape(1, 1, size), np.int32), low])
-        inside = b.onnx.less([b.constant(np.arange(size).reshape(1, 1, size), np.int32), high])
-        pixels = b.onnx.logical_and([inside, b.onnx.logical_not([before])])
-        begins = b.onnx.less([low, b.scalar(size, _INT32)])
-        return pixels, b.onnx.logical_and([begins, b.onnx.greater([high, b.scalar(0, _INT32)])])
+        images = b.constant(self.images(), np.int32)
+        return b.kernel(
+            RoiMaxPool,
+            [self.input, _float32(b, self.rois), images],
+            height=self.win_h,
+            width=self.win_w,
+            scale=self.scale,
+        )
 
 
 # Choosing among boxes.
-
-SELECTION_LIMIT = 256
-"""Most boxes that NMS selects of one class: each is a step of the device's program."""
 
 
 class NMS(Op):
@@ -209,9 +177,10 @@ class NMS(Op):
     class at most ``max_num_outputs`` boxes are selected, whose score is above ``score_threshold``
     and whose intersection over union with each selected one is at most ``iou_threshold``.
 
-    The result has rows of batch, class and box, in the order of batch, class and falling score; its
-    first dimension and element type are those of ``output_value_type`` (without it: room for all,
-    INT64).  Unused rows hold -1, rows beyond its size are dropped.
+    The result has rows of batch, class and box, in the order of batch, class and falling score.
+    Their number depends on the data, and INT64 is their type.  With ``output_value_type`` the
+    result has that type and as many rows: other ops read -1 in unused ones, and rows that find no
+    room are dropped.  What ``run`` returns has the used rows only.
     """
 
     python = "nms"
@@ -221,32 +190,23 @@ class NMS(Op):
     iou_threshold = f32()
     score_threshold = f32(-np.inf)
     output_value_type = value_type(None)
-    folds_from_types = True
+    form = "kernel"
 
     def normalise(self) -> None:
         _same_type(self, "scores", self.scores)
         self._check_shapes(self.boxes.shape, self.scores.shape)
         if not 0 <= self.iou_threshold <= 1:
             raise self.error(f"iou_threshold is {self.iou_threshold}; accepted: 0 to 1")
-        selected = self._selected()
-        if isinstance(selected, int) and selected > SELECTION_LIMIT:
-            raise UnsupportedOp(
-                f"{self.where}: max_num_outputs is {self.max_num_outputs} for {self.boxes.type}; "
-                f"accepted: selections of up to {SELECTION_LIMIT} boxes of a class; lower it, or "
-                "select on the host"
-            )
         given = self.output_value_type
         if given is None:
-            if self._room().is_static:
-                self.output_value_type = self._room()
-            return
+            self.output_value_type = given = ValueType(ElementType.INT64, (UNKNOWN, 3))
         if given.element_type not in INTEGERS:
             raise UnsupportedType(
                 f"{self.where}: output_value_type is {given.element_type.name}; accepted: an "
                 "integer type"
             )
-        if given.rank != 2 or not given.is_static or given.shape[1] != 3:
-            raise self.error(f"output_value_type is {given}; accepted: known rows of 3 numbers")
+        if given.rank != 2 or given.shape[1] != 3:
+            raise self.error(f"output_value_type is {given}; accepted: rows of 3 numbers")
 
     def _check_shapes(self, boxes: Shape, scores: Shape) -> None:
         if len(boxes) != 3 or (known(boxes[2]) and boxes[2] != 4):
@@ -264,91 +224,35 @@ class NMS(Op):
         count = self.boxes.shape[1]
         return min(count, self.max_num_outputs) if isinstance(count, int) and count >= 0 else count
 
-    def _room(self) -> ValueType:
-        """The result's type for all rows that there can be."""
+    def _room(self) -> Dim:
+        """How many rows there can be."""
+        rows = self.output_value_type.shape[0]
+        if known(rows):
+            return rows
         sizes = [*self.scores.shape[:2], self._selected()]
-        rows = product([int(size) for size in sizes]) if all(map(known, sizes)) else UNKNOWN
-        return ValueType(ElementType.INT64, (rows, 3))
+        return product([int(size) for size in sizes]) if all(map(known, sizes)) else UNKNOWN
 
     def infer(self) -> ValueType:
-        return self.output_value_type or self._room()
-
-    def fold(self) -> Optional[np.ndarray]:
+        kind = self.output_value_type
         is_none = 0 in (self._selected(), *self.scores.shape)
-        return np.full(self.infer().dims, -1) if is_none else None
+        return ValueType(kind.element_type, (0, 3)) if is_none else kind
+
+    def capacity(self) -> Optional[Capacity]:
+        room = self._room()
+        return Capacity(0, room) if isinstance(room, int) and room >= 0 else None
+
+    def sized_by(self) -> List[Value]:
+        return [] if self.outputs[0].type.is_static else [self.outputs[0]]
 
     def lower(self, b: Any) -> Any:
-        (batch, classes, _), kind = self.scores.dims, self.outputs[0].type
-        boxes = self._selections(b)
-        count, rows = batch * classes * len(boxes), kind.dims[0]
-        box = b.reshape(b.onnx.concat(boxes, axis=2), [count, 1])
-        places = np.indices((batch, classes, len(boxes)))[:2].reshape(2, count).T
-        table = b.onnx.concat([b.constant(places, np.int32), box], axis=1)
-        is_used = b.onnx.logical_not([b.onnx.less([box, b.scalar(0, _INT32)])])
-        table = b.onnx.where([is_used, table, b.scalar(-1, _INT32)])
-        if batch * classes > 1:
-            table = b.onnx.gather([table, self._used_first(b, is_used, count)], axis=0)
-        if rows < count:
-            table = b.slice(table, 0, 0, rows)
-        elif rows > count:
-            unused = b.constant(np.full((rows - count, 3), -1), np.int32)
-            table = b.onnx.concat([table, unused], axis=0)
-        return table if kind.element_type is _INT32 else b.cast(table, kind.element_type)
-
-    def _used_first(self, b: Any, is_used: Any, count: int) -> Any:
-        """Where the rows that are used are, in their order, before the others."""
-        order = np.arange(count, 0, -1)
-        keys = [b.constant(order + extra, np.int32) for extra in (count, 0)]
-        keys = b.onnx.where([b.reshape(is_used, [count]), *keys])
-        _, places = b.onnx.topk([keys, b.ints([count])], axis=0, largest=1, sorted=1)
-        return b.cast(places, _INT32)
-
-    def _selections(self, b: Any) -> List[Any]:
-        """[B,C,1] each: the best box that is left, or -1, one step after the other."""
-        (batch, _, count), lowest = self.scores.dims, b.scalar(-np.inf, _FLOAT32)
-        sides = self._sides(b)
-        scores = _float32(b, self.scores)
-        is_candidate = b.onnx.greater([scores, b.scalar(self.score_threshold, _FLOAT32)])
-        scores = b.onnx.where([is_candidate, scores, lowest])
-        first = b.constant(np.arange(batch).reshape(batch, 1, 1) * count, np.int32)
-        positions = b.constant(np.arange(count), np.int32)
-        found: List[Any] = []
-        while True:
-            best = b.cast(b.onnx.argmax([scores], axis=2, keepdims=1), _INT32)
-            top = b.onnx.reducemax([scores], axes=[2], keepdims=1)
-            is_left = b.onnx.greater([top, lowest])
-            found.append(b.onnx.where([is_left, best, b.scalar(-1, _INT32)]))
-            if len(found) == self._selected():
-                return found
-            place = b.onnx.add([best, first])
-            chosen = [b.onnx.gather([side, place], axis=0) for side in sides]
-            every = [b.reshape(side, [batch, 1, count]) for side in sides]
-            is_gone = b.onnx.greater(
-                [_overlap(b, every, chosen), b.scalar(self.iou_threshold, _FLOAT32)]
-            )
-            is_gone = b.onnx.logical_or([is_gone, b.onnx.equal([positions, best])])
-            scores = b.onnx.where([is_gone, lowest, scores])
-
-    def _sides(self, b: Any) -> Tuple[Any, Any, Any, Any, Any]:
-        """[B * n] each: top, left, bottom, right and area of all boxes."""
-        batch, count, _ = self.boxes.dims
-        boxes = b.reshape(_float32(b, self.boxes), [batch * count, 4])
-        y1, x1, y2, x2 = (
-            b.reshape(b.slice(boxes, 1, side, side + 1), [batch * count]) for side in range(4)
+        kind, capacity = self.outputs[0].element_type, self.capacity()
+        assert capacity is not None
+        rows, count = b.kernel(
+            NonMaxSuppression,
+            [self.boxes, self.scores],
+            max_selected=self._selected(),
+            iou_threshold=self.iou_threshold,
+            score_threshold=self.score_threshold,
+            rows=capacity.most,
         )
-        top, bottom = b.onnx.min([y1, y2]), b.onnx.max([y1, y2])
-        left, right = b.onnx.min([x1, x2]), b.onnx.max([x1, x2])
-        area = b.onnx.mul([b.onnx.sub([bottom, top]), b.onnx.sub([right, left])])
-        return top, left, bottom, right, area
-
-
-def _overlap(b: Any, one: Sequence[Any], other: Sequence[Any]) -> Any:
-    """Intersection over union of boxes, given as their sides and areas; NaN for two points."""
-    zero = b.scalar(0, _FLOAT32)
-    lengths = []
-    for low, high in ((0, 2), (1, 3)):
-        start, end = b.onnx.max([one[low], other[low]]), b.onnx.min([one[high], other[high]])
-        lengths.append(b.onnx.max([b.onnx.sub([end, start]), zero]))
-    common = b.onnx.mul(lengths)
-    union = b.onnx.sub([b.onnx.add([one[4], other[4]]), common])
-    return b.onnx.div([common, union])
+        return [rows if kind is _INT32 else b.cast(rows, kind), count]

@@ -3,23 +3,17 @@
 Header: ``ODLA/ops/odla_ops_nn.h``.
 """
 
-from typing import Any, List, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ..kernels.tf_idf import TfIdf
 from ..registry import Op, choice, i32, optional_tensor, output_dims, tensor
 from ..types import FLOATS, ElementType, TfIdfMode, Types, ValueType
 from .process import _int32
 
-_FLOAT32, _INT32 = ElementType.FLOAT32, ElementType.INT32
+_FLOAT32 = ElementType.FLOAT32
 _INDICES: Types = frozenset({ElementType.INT32, ElementType.INT64})
-
-
-class _Grams(NamedTuple):
-    """The n-grams of one length, [count, length], and the columns they count in."""
-
-    words: np.ndarray
-    columns: np.ndarray
 
 
 class TFIDFVectorize(Op):
@@ -33,6 +27,7 @@ class TFIDFVectorize(Op):
     """
 
     python = "tf_idf_vectorize"
+    form = "kernel"
     input = tensor(_INDICES)
     min_gram_length = i32(1)
     max_gram_length = i32(1)
@@ -99,63 +94,30 @@ class TFIDFVectorize(Op):
         return np.zeros(self.infer().dims) if x.size == 0 else None
 
     def lower(self, b: Any) -> Any:
-        columns = self.outputs[0].dims[-1]
-        x = b.reshape(_int32(b, self.input), [self._rows(), self.input.dims[-1]])
-        total = None
-        for grams in self._grams():
-            count = self._count(b, x, grams)
-            if count is None:
-                continue
-            spread = (grams.columns[:, None] == np.arange(columns)).astype(np.float32)
-            count = b.onnx.matmul([count, b.constant(spread)])
-            total = count if total is None else b.onnx.add([total, count])
-        if total is None:  # input is shorter than all of them
-            return b.constant(np.zeros(self.outputs[0].dims, np.float32))
-        return b.reshape(self._weighted(b, total), self.outputs[0].dims)
+        kind = self.outputs[0].type
+        columns, words = kind.dims[-1], self.input.dims[-1]
+        rows = b.reshape(_int32(b, self.input), [self.input.type.elements // words, words])
+        counts = b.kernel(
+            TfIdf,
+            [
+                rows,
+                b.constant(self.pool.data, np.int32),
+                b.constant(self.output_indices.data, np.int32),
+                None if self.mode is TfIdfMode.TF else self._weights(b, columns),
+            ],
+            starts=self.gram_counts.data.tolist(),
+            shortest=self.min_gram_length,
+            longest=self.max_gram_length,
+            skips=self.max_skip_count,
+            mode=self.mode,
+            columns=columns,
+        )
+        return b.reshape(counts[0], kind.dims) if self.input.rank == 1 else counts
 
-    def _rows(self) -> int:
-        return self.input.dims[0] if self.input.rank == 2 else 1
-
-    def _grams(self) -> List[_Grams]:
-        """The n-grams to look for, by length."""
-        starts, found, first = self.gram_counts.data.tolist(), [], 0
-        ends = [*starts[1:], self.pool.data.size]
-        for length, (start, end) in enumerate(zip(starts, ends), 1):
-            words = self.pool.data[start:end].reshape(-1, length)
-            columns = self.output_indices.data[first : first + len(words)]
-            first += len(words)
-            if self.min_gram_length <= length <= self.max_gram_length and len(words):
-                found.append(_Grams(words, columns))
-        return found
-
-    def _count(self, b: Any, x: Any, grams: _Grams) -> Any:
-        """[row, n-gram]: occurrences as FLOAT32; None where no row is long enough."""
-        rows, size, (count, length) = self._rows(), self.input.dims[-1], grams.words.shape
-        total = None
-        for step in range(1, self.max_skip_count + 2 if length > 1 else 2):
-            places = size - step * (length - 1)
-            if places < 1:
-                break
-            matches = []
-            for index in range(length):
-                words = b.slice(x, 1, index * step, index * step + places)
-                wanted = b.constant(grams.words[:, index].reshape(1, 1, count), np.int32)
-                matches.append(b.onnx.equal([b.reshape(words, [rows, places, 1]), wanted]))
-            match = matches[0]
-            for other in matches[1:]:
-                match = b.onnx.logical_and([match, other])
-            found = b.onnx.reducesum([b.cast(match, _FLOAT32)], axes=[1], keepdims=0)
-            total = found if total is None else b.onnx.add([total, found])
-        return total
-
-    def _weighted(self, b: Any, counts: Any) -> Any:
-        if self.mode is TfIdfMode.TF:
-            return counts
-        weights = np.ones(self.outputs[0].dims[-1], np.float32)
-        if self.weights is not None:
-            weights[self.output_indices.data] = self.weights.data
-        weight = b.constant(weights.reshape(1, -1))
-        if self.mode is TfIdfMode.TFIDF:
-            return b.onnx.mul([counts, weight])
-        zero = b.scalar(0, _FLOAT32)
-        return b.onnx.where([b.onnx.greater([counts, zero]), weight, zero])
+    def _weights(self, b: Any, columns: int) -> Any:
+        """The weight of each column; None for 1."""
+        if self.weights is None:
+            return None
+        weights = np.ones(columns, np.float32)
+        weights[self.output_indices.data] = self.weights.data
+        return b.constant(weights)

@@ -7,6 +7,7 @@ them, are loaded on first use; onnx and onnxruntime by the first model.
 import importlib
 from typing import Any, List
 
+from . import customop  # noqa: F401  what the stand-in has in place of C++ custom ops
 from .dataflow import (
     AnchorReturnType,
     DataFlow,

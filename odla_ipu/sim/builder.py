@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 import numpy as np
 
 from .annotations import RECOMPUTE, Annotations, NameContextManager
-from .binding import INT, STR, Argument, Mismatch, instance_of, list_of, overload, resolve
+from .binding import INT, STR, Argument, instance_of, list_of, overload, resolve
 from .dataflow import InputSettings
 from .debug import DEBUG_CONTEXT
 from .enums import ExchangeStrategy, RecomputeType, ReplicatedStreamMode, TileSet
@@ -620,18 +620,15 @@ def _custom_attribute(op_type: str, name: str, value: Any) -> Any:
     """An attribute of a custom op as the model holds it."""
     if isinstance(value, (str, float)):
         return value
-    if isinstance(value, (list, tuple)):
-        for kinds in ((int, np.integer), (float, np.floating)):
-            if all(isinstance(item, kinds) for item in value):
-                return [kinds[0](item) for item in value]
-    else:
-        try:
-            return INT.convert(value)
-        except Mismatch:
-            pass
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, list) and value:
+        for kind in (int, float):
+            if all(isinstance(item, kind) for item in value):
+                return [kind(item) for item in value]
     raise popart_exception(
         f"Attribute {name} of custom op {op_type} has the value {value!r}: accepted are str, int, "
-        "float, and lists of only int or only float"
+        "float, and lists, not empty, of only int or only float"
     )
 
 

@@ -7,16 +7,28 @@ and a model that PopART would refuse is refused with ``popart_exception``.
 
 import importlib
 import os
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Set,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
-from . import folding
+from . import customop, folding
 from .checks import check
 from .exceptions import popart_exception
 from .mapping import map_array
 from .nodes import Info, Node
-from .operators import implemented_versions, lookup
+from .operators import OPSETS, implemented_versions, lookup
 from .prefixes import RESERVED
 from .shapes import infer
 
@@ -101,13 +113,15 @@ _NAMES = {dtype: name for name, dtype in _DEVICE_TYPES.items() if name not in ("
 class Op:
     """An op with its attributes as Python values; a graph attribute is a :class:`Graph`.
 
-    Inputs that are left out are None; so are outputs that nothing reads.
+    Inputs that are left out are None; so are outputs that nothing reads.  ``instance`` is what a
+    custom op runs.
     """
 
     __slots__ = (
         "attributes",
         "domain",
         "inputs",
+        "instance",
         "name",
         "outputs",
         "pipeline_stage",
@@ -132,6 +146,7 @@ class Op:
         self.attributes = attributes
         self.inputs = inputs
         self.outputs: List[Optional[Tensor]] = []
+        self.instance: Optional[customop.Instance] = None
         self.virtual_graph: Optional[int] = attributes.pop("__ipu_number", None)
         self.pipeline_stage: Optional[int] = attributes.pop("__pipeline_stage", None)
 
@@ -199,6 +214,34 @@ class Graph:
 
     def __str__(self) -> str:
         return "\n".join(map(repr, self.ops))
+
+
+def all_ops(graph: Graph) -> Iterator[Op]:
+    """The ops of a graph and of the bodies in it."""
+    for op in graph.ops:
+        yield op
+        for body in op.bodies:
+            yield from all_ops(body)
+
+
+def outer_values(graph: Graph) -> Iterator[Tensor]:
+    """The tensors of graphs around it that a body reads."""
+    for op in graph.ops:
+        for tensor in reads(op):
+            if graph.tensors.get(tensor.id) is not tensor:
+                yield tensor
+    for tensor in graph.outputs:
+        if graph.tensors.get(tensor.id) is not tensor:
+            yield tensor
+
+
+def reads(op: Op) -> Iterator[Tensor]:
+    """The tensors that an op, or a body of it, reads; some more than once."""
+    for tensor in op.inputs:
+        if tensor is not None:
+            yield tensor
+    for body in op.bodies:
+        yield from outer_values(body)
 
 
 class Limits(NamedTuple):
@@ -388,6 +431,9 @@ class _Builder:
     def _op(self, graph: Graph, node: Any) -> None:
         domain = "" if node.domain == "ai.onnx" else node.domain
         inputs = [self._tensor(graph, node, name) for name in node.input]
+        if domain and domain not in OPSETS:
+            self._custom_op(graph, domain, node, inputs)
+            return
         version = self._version(domain, node)
         attributes = self._attributes(graph, node, inputs)
         op = Op(domain, node.op_type, version, node.name, attributes, inputs)
@@ -398,6 +444,37 @@ class _Builder:
             op.outputs.append(self._output(graph, op, name, info, value) if name else None)
         if value is None:
             graph.ops.append(op)
+
+    def _custom_op(
+        self, graph: Graph, domain: str, node: Any, inputs: List[Optional[Tensor]]
+    ) -> None:
+        """An op of a library: its instance says what its outputs are."""
+        opset = self._opsets.get(domain, 1)
+        found = customop.find(domain, node.op_type, opset)
+        if found is None:
+            raise popart_exception(
+                f"No class for {domain}.{node.op_type}:{opset}: load the library of this custom op "
+                "first"
+            )
+        version, create = found
+        op = Op(
+            domain,
+            node.op_type,
+            version,
+            node.name,
+            self._attributes(graph, node, inputs),
+            inputs,
+        )
+        op.instance = _instance(op, create)
+        if len(op.instance.outputs) != len(node.output):
+            raise popart_exception(
+                f"{op.label} has {len(op.instance.outputs)} outputs, the model asks for "
+                f"{len(node.output)}"
+            )
+        for name, (dtype, shape) in zip(node.output, op.instance.outputs):
+            info = Info(_device_type_name(op, np.dtype(dtype)), tuple(map(int, shape)))
+            op.outputs.append(self._output(graph, op, name, info, None) if name else None)
+        graph.ops.append(op)
 
     def _infer(self, op: Op, outputs: List[str]) -> List[Info]:
         names = [tensor.id if tensor else "" for tensor in op.inputs]
@@ -512,6 +589,33 @@ def _device_name(op: Op, info: Info, tensor: str) -> str:
     raise popart_exception(f"The data type of {tensor}, an output of {op.label}, is not known")
 
 
+def _instance(op: Op, create: customop.Create) -> customop.Instance:
+    """The custom op's own object. Raises popart_exception for what it refuses."""
+    infos = [None if t is None else customop.Info(t.dtype, t.shape) for t in op.inputs]
+    attributes = {name: value for name, value in op.attributes.items() if not name.startswith("__")}
+    for name, value in attributes.items():
+        if isinstance(value, (Graph, np.ndarray)):
+            raise popart_exception(
+                f"{op.label}: attribute {name} is a {type(value).__name__}; accepted are str, "
+                "int, float and lists of int or float"
+            )
+    try:
+        return create(infos, attributes)
+    except popart_exception:
+        raise
+    except Exception as error:
+        raise popart_exception(f"{op.label}: {error}") from error
+
+
+def _device_type_name(op: Op, dtype: np.dtype) -> str:
+    if dtype not in _NAMES:
+        raise popart_exception(
+            f"The data type {dtype} of an output of {op.label} is not supported in Poplar; "
+            f"supported are {', '.join(map(str, _NAMES))}"
+        )
+    return _NAMES[dtype]
+
+
 def _formal_inputs(
     node: Any, proto: Any, inputs: List[Optional[Tensor]]
 ) -> List[Tuple[np.dtype, Tuple[int, ...]]]:
@@ -561,6 +665,7 @@ def _body_infos(op: Op) -> List[Info]:
     if op.type == "Loop":
         carried = len(op.inputs) - 2
         trips = trip_count(op)
+        _check_carried(op, body.outputs[1 : 1 + carried])
         return infos[1 : 1 + carried] + [
             Info(tensor.info.dtype, (trips, *tensor.shape))
             for tensor in body.outputs[1 + carried :]
@@ -568,6 +673,17 @@ def _body_infos(op: Op) -> List[Info]:
     if op.type == "Scan":
         return _scan_infos(op, infos)
     return infos
+
+
+def _check_carried(op: Op, values: List[Tensor]) -> None:
+    """Refuse a Loop of which a carried value changes its type or shape."""
+    for index, (before, after) in enumerate(zip(op.inputs[2:], values)):
+        assert before is not None
+        if before.info != after.info:
+            raise popart_exception(
+                f"Carried value {index} of {op.label} enters the body as {before} and leaves it as "
+                f"{after}: type and shape must stay the same"
+            )
 
 
 def _branch_infos(op: Op) -> List[Info]:
@@ -639,7 +755,7 @@ def _prune(graph: Graph) -> None:
     kept = []
     for op in reversed(graph.ops):
         if not (
-            op.type in _SIDE_EFFECTS
+            (op.domain == "ai.graphcore" and op.type in _SIDE_EFFECTS)
             or any(tensor is not None and tensor.used for tensor in op.outputs)
             or _updates_statistics(op)
         ):
@@ -654,7 +770,8 @@ def _prune(graph: Graph) -> None:
 
 def _updates_statistics(op: Op) -> bool:
     return (
-        op.type == "BatchNormalization"
+        op.instance is None
+        and op.type == "BatchNormalization"
         and len(op.outputs) == 5
         and all(op.operand(index).variable for index in (3, 4))
     )

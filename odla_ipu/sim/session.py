@@ -16,7 +16,7 @@ import numpy as np
 from . import ir
 from .dataflow import DataFlow, InputShapeInfo
 from .devices import DeviceInfo
-from .engine import Engine, Settings, translate
+from .engine import Engine, Program, Settings, load, translate
 from .enums import (
     AnchorReturnTypeId,
     DataType,
@@ -100,7 +100,7 @@ class _Session:
         self._random = bool(self._translation.random) or userOptions.enableStochasticRounding
         self._seed = 0
         self._generator: Optional[np.random.Generator] = None
-        self._engine: Optional[Engine] = None
+        self._engine: Union[Engine, Program, None] = None
         self._streams: Any = None
         self._whole = False
         self._from_file = False
@@ -174,8 +174,8 @@ class _Session:
     def _check_collectives(self) -> None:
         if self._steps.replicas == 1:
             return
-        for op in self._graph.ops:
-            if op.type.startswith("Replicated"):
+        for op in ir.all_ops(self._graph):
+            if op.domain == "ai.graphcore" and op.type.startswith("Replicated"):
                 raise popart_exception(
                     f"{op.label}: the stand-in runs replicas one after the other and has no "
                     "collectives between them: set replicatedGraphCount to 1"
@@ -235,7 +235,7 @@ class _Session:
     def _build(self) -> None:
         self._engine = None
         self._streams = None
-        engine = Engine(self._translation)
+        engine = load(self._translation)
         for state in self._translation.states:
             engine.write_state(state.tensor, self._weights.array(state.tensor))
         unused = {tensor.id for tensor in self._graph.inputs if not tensor.used}

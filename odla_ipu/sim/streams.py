@@ -5,12 +5,12 @@ batch, replica by replica.
 """
 
 import logging
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Union
 
 import numpy as np
 
 from .dataflow import AnchorReturnType
-from .engine import Engine, Port
+from .engine import Engine, Port, Program
 from .enums import AnchorReturnTypeId
 from .exceptions import popart_exception, popart_runtime_error
 from .stepio import IStepIO, PyStepIO, PyStepIOCallback
@@ -92,7 +92,7 @@ class Streams:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Union[Engine, Program],
         steps: Steps,
         anchors: Dict[str, AnchorReturnType],
         broadcast: Set[str],
@@ -227,7 +227,6 @@ class Streams:
                     if replica == 0 or not slot.broadcast:
                         slot.flat[...] = feeder.read(slot)
                 self._engine.run(generator)
-                _after(self._engine)
                 for output in self.outputs:
                     self._collect(feeder, output, batch, replica)
         feeder.finish()
@@ -244,13 +243,6 @@ class Streams:
             AnchorReturnTypeId.Final: last,
         }[output.returns]:
             feeder.write(output, output.flat)
-
-
-def _after(engine: Engine) -> None:
-    """Act on watched values, and raise for a floating-point exception."""
-    from .watching import act
-
-    act(engine)
 
 
 class _Arrays:

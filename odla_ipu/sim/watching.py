@@ -1,17 +1,19 @@
 """What the host does after a run: print tensors, abort, raise floating-point exceptions."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .engine import Engine
 from .exceptions import poplar_application_runtime_error
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 _FORMATS = {1: "fixed", 2: "scientific"}
 
 
-def act(engine: Engine) -> None:
+def act(engine: "Engine") -> None:
     """Raises poplar_application_runtime_error for an abort or a result that is not finite."""
     for watch, value in zip(engine.translation.watches, engine.watched()):
         if watch.kind == "print":
@@ -21,10 +23,14 @@ def act(engine: Engine) -> None:
                 f"Abort program: {watch.op.label} was executed with a condition that holds"
             )
     if engine.overflowed:
-        raise poplar_application_runtime_error(
-            "Floating-point exception: a result is infinite or NaN "
-            "(SessionOptions.enableFloatingPointChecks is set)"
-        )
+        raise floating_point_exception()
+
+
+def floating_point_exception() -> poplar_application_runtime_error:
+    return poplar_application_runtime_error(
+        "Floating-point exception: a result is infinite or NaN "
+        "(SessionOptions.enableFloatingPointChecks is set)"
+    )
 
 
 def _printed(op: Any, value: np.ndarray) -> str:

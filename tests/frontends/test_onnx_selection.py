@@ -7,8 +7,8 @@ from click.testing import CliRunner
 from onnx import helper
 from onnx_stack import actual, build, expected, single
 
+from odla_ipu import Computation
 from odla_ipu.cli import main
-from odla_ipu.errors import UnsupportedOp
 from odla_ipu.frontends import backend
 from odla_ipu.frontends.onnx import read
 
@@ -33,20 +33,34 @@ def test_selection(count, attributes, device):
     np.testing.assert_array_equal(got, wanted)
     assert got.dtype == wanted.dtype
     (rows,) = actual(content, feeds, device).values()
-    assert rows.shape == (6 * min(count, 9), 3)
-    np.testing.assert_array_equal(rows[: len(wanted)], wanted)
-    assert (rows[len(wanted) :] == -1).all()
+    np.testing.assert_array_equal(rows, wanted)
 
 
-def test_nodes_that_read_the_selection_are_refused():
+def test_nodes_that_read_the_selection(device):
+    """As detection models end: the boxes that were selected."""
     nodes = [
-        helper.make_node("NonMaxSuppression", ["boxes", "scores", "most"], ["rows"], name="nms"),
-        helper.make_node("Gather", ["boxes", "rows"], ["y"]),
+        helper.make_node(
+            "NonMaxSuppression", ["boxes", "scores", "most", "overlap", "least"], ["rows"]
+        ),
+        helper.make_node("Gather", ["rows", "places"], ["pairs"], axis=1),
+        helper.make_node("GatherND", ["boxes", "pairs"], ["y"]),
+        helper.make_node("Shape", ["rows"], ["size"]),
     ]
     inputs = {"boxes": BOXES, "scores": SCORES}
-    content = build(nodes, inputs, {"most": np.array(2)}, opset=11)
-    with pytest.raises(UnsupportedOp, match="'nms'.*other nodes read its result"):
-        read(content)
+    constants = {
+        "most": np.array(3),
+        "overlap": np.array(0.4, "f4"),
+        "least": np.array(0.3, "f4"),
+        "places": np.array([0, 2]),
+    }
+    content = build(nodes, inputs, constants, outputs=["y", "rows", "size"], opset=12)
+    computation = Computation(graph=read(content))
+    for seed in range(3):
+        scores = np.random.default_rng(seed).uniform(0, 1, SCORES.shape).astype(np.float32)
+        feeds = {"boxes": BOXES, "scores": scores}
+        got = computation.run(feeds, device=device)
+        for name, wanted in expected(content, feeds).items():
+            np.testing.assert_array_equal(got[name], wanted)
 
 
 def test_the_command_line_compares_what_is_selected(tmp_path, device):

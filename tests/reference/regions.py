@@ -98,10 +98,6 @@ def nms(boxes, scores, max_num_outputs, iou_threshold, score_threshold, output_v
             if all(_overlap(boxes[image, box], boxes[image, k]) <= iou_threshold for k in kept):
                 kept.append(box)
         rows += [(image, kind, box) for box in kept]
-    size = batch * classes * min(max_num_outputs, count)
     if output_value_type is not None:
-        size = output_value_type[1][0]
-    out = np.full((size, 3), -1)
-    used = rows[:size]
-    out[: len(used)] = np.reshape(used, (-1, 3))
-    return out
+        rows = rows[: output_value_type[1][0]]
+    return np.reshape(rows, (-1, 3))

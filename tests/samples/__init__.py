@@ -11,6 +11,7 @@ class Sample(NamedTuple):
     ``operands`` become arguments of the computation, except those whose position is listed in
     ``constants``.  None leaves an optional operand out; a tuple of arrays is an ``odla_values``.
     The reference of the same name is called as ``reference(*operands, **attributes)``.
+    Data decide the size of the results of a ``sized`` one, and the reference gives what is used.
     ``rtol``/``atol`` bound |got - expected| <= atol + rtol * |expected|.
     """
 
@@ -21,6 +22,7 @@ class Sample(NamedTuple):
     rtol: float = 1e-5
     atol: float = 1e-6
     name: str = ""
+    sized: bool = False
 
 
 def random(*shape: int, dtype: str = "float32", low: float = -2, high: float = 2) -> np.ndarray:

@@ -83,7 +83,7 @@ def _nms(boxes, scores, limit, overlap, threshold=0.2, dims=None, kind="int64"):
     attributes = {"max_num_outputs": limit, "iou_threshold": overlap, "score_threshold": threshold}
     if dims is not None:
         attributes["output_value_type"] = (kind, dims)
-    return Sample("nms", (boxes, scores), attributes)
+    return Sample("nms", (boxes, scores), attributes, sized=True)
 
 
 _same = np.tile(np.float32([0, 0, 1, 1]), (1, 4, 1))

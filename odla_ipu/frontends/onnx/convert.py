@@ -31,7 +31,10 @@ from typing import (
 
 import numpy as np
 
-from ... import ops  # noqa: F401 - importing the ops fills OPS
+from ... import (
+    kernel,
+    ops,  # noqa: F401 - importing the ops fills OPS
+)
 from ...errors import BadFile, InvalidParameter, UnsupportedOp, UnsupportedType
 from ...graph import Graph, Value, specialise
 from ...registry import OPS
@@ -199,6 +202,14 @@ class Step:
         """``ops`` for an op with one result."""
         return self.ops(name, *operands, **attributes)[0]
 
+    def customs(self, name: str, operands: Sequence[Any], **attributes: Any) -> Tuple[Value, ...]:
+        """Add a custom op."""
+        return kernel.add(self.graph, name, operands, attributes, self.id)
+
+    def custom(self, name: str, operands: Sequence[Any], **attributes: Any) -> Value:
+        """``customs`` for an op with one result."""
+        return self.customs(name, operands, **attributes)[0]
+
     def reshape(self, x: Value, dims: Sequence[int]) -> Value:
         """``x`` in another shape; ``x`` itself where it has that already."""
         if x.dims == tuple(dims):
@@ -287,14 +298,19 @@ class _Walk:
         operands: List[Optional[Value]] = []
         try:
             function = self.functions.get((node.domain, node.op))
-            is_known = found or function or functions.is_defined(node, self.opset)
+            own = kernel.by_operator(node.domain, node.op)
+            is_known = found or function or own or functions.is_defined(node, self.opset)
             if not is_known:
                 raise Unsupported("the operator has no ODLA equivalent")
             operands = [
                 self.read(values, name, node.label, makers) if name else None
                 for name in node.inputs
             ]
-            if function or found is None:
+            if own:
+                self.graph.innermost.origin = node.label
+                step = Step(self, node, values)
+                results = step.customs(own.called, operands, **node.attributes)
+            elif function or found is None:
                 results = self.call(function, node, operands)
             else:
                 _check_operands(node, found, operands)

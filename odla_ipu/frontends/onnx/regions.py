@@ -5,7 +5,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ...graph import Value
-from ...types import ElementType, MemoryLayout, ValueType, product
+from ...types import ElementType, MemoryLayout, product
 from .convert import Step, Unsupported, converter
 
 _FIRST = MemoryLayout.CHANNELS_FIRST
@@ -20,9 +20,8 @@ def _roi_align(step: Step, x: Value, rois: Value, images: Value) -> Value:
     if step.get("coordinate_transformation_mode", default) == "half_pixel":
         rois = _shifted(step, rois, scale)
     height, width = step.get("output_height", 1), step.get("output_width", 1)
-    return _pooled(
+    return _aligned(
         step,
-        "ROIAlign",
         x,
         rois,
         images,
@@ -51,22 +50,25 @@ def _max_roi_pool(step: Step, x: Value, rois: Value) -> Value:
     cells = step.get("pooled_shape")
     if len(cells) != 2:
         raise step.error(f"pooled_shape is {cells}; accepted: height and width")
-    height, width = cells
-    return _pooled(
-        step,
-        "ROIMaxPool",
-        x,
-        step.slice(rois, 1, 1, 5),
-        step.cast(images, ElementType.INT32),
-        (height, width),
-        win_h=height,
-        win_w=width,
+    if images.data is not None and not ((images.data >= 0) & (images.data < x.dims[0])).all():
+        raise step.error(
+            f"regions of the images {images.data.tolist()}; accepted: 0 to {x.dims[0] - 1}"
+        )
+    return step.custom(
+        "RoiMaxPool",
+        [
+            x,
+            step.cast(step.slice(rois, 1, 1, 5), ElementType.FLOAT32),
+            step.cast(images, ElementType.INT32),
+        ],
+        height=cells[0],
+        width=cells[1],
         scale=step.get("spatial_scale", 1.0),
     )
 
 
-def _pooled(
-    step: Step, name: str, x: Value, rois: Value, images: Value, cells: Any, **attributes: Any
+def _aligned(
+    step: Step, x: Value, rois: Value, images: Value, cells: Any, **attributes: Any
 ) -> Value:
     """ODLA's regions belong to the images in order, as many to each; ONNX's name their image."""
     count, whole = images.type.elements, x.dims[0]
@@ -79,9 +81,10 @@ def _pooled(
         return step.constant(np.zeros([0, x.dims[1], *cells]), x.element_type.dtype)
 
     def pool(some: Value, regions: Value) -> Value:
-        if name == "ROIAlign":
-            attributes["output_dim"] = [regions.dims[0], x.dims[1], *cells]
-        return step.op(name, some, regions, input_layout=_FIRST, **attributes)
+        dims = [regions.dims[0], x.dims[1], *cells]
+        return step.op(
+            "ROIAlign", some, regions, input_layout=_FIRST, output_dim=dims, **attributes
+        )
 
     if whole == 1 and images.data is None:
         return pool(x, rois)
@@ -123,20 +126,9 @@ def _non_max_suppression(
     overlap: Optional[Value] = None,
     threshold: Optional[Value] = None,
 ) -> Value:
-    """As many rows as can be selected; those not used hold -1.
-
-    ONNX has only the used ones, so other nodes that read them would compute something else.
-    """
-    if step.is_read(0):
-        raise Unsupported(
-            "other nodes read its result, whose size depends on the data; make it an output of the "
-            "model, and go on from there on the host"
-        )
     most = 0 if count is None else step.integer(count, "max_output_boxes_per_class")
     if step.get("center_point_box", 0):
         boxes = _corners(step, boxes)
-    batch, classes, boxes_each = scores.dims if scores.rank == 3 else (0, 0, 0)
-    rows = batch * classes * min(max(most, 0), boxes_each)
     return step.op(
         "NMS",
         boxes,
@@ -146,7 +138,6 @@ def _non_max_suppression(
         score_threshold=(
             -np.inf if threshold is None else step.number(threshold, "score_threshold")
         ),
-        output_value_type=ValueType(ElementType.INT64, (rows, 3)),
     )
 
 

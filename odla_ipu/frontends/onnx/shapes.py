@@ -101,12 +101,6 @@ def _computed_range(step: Step, start: Value, limit: Value, delta: Value) -> Val
     return step.op("Add", start, step.op("Mul", step.cast(positions, kind), delta))
 
 
-@converter("NonZero")
-def _non_zero(step: Step, x: Value) -> Value:
-    found = np.nonzero(step.known(x, "the input, which decides the size of the result,"))
-    return step.constant(np.array(found, np.int64))
-
-
 @converter("OneHot")
 def _one_hot(step: Step, indices: Value, depth: Value, values: Value) -> Value:
     count = int(step.number(depth, "depth"))
@@ -463,17 +457,3 @@ def _compress(step: Step, x: Value, condition: Value) -> Value:
     if axis is None:
         x, axis = step.reshape(x, [x.type.elements]), 0
     return step.gather(x, chosen, step.axis(axis, x.rank))
-
-
-@converter("ReverseSequence")
-def _reverse_sequence(step: Step, x: Value, lengths: Value) -> Value:
-    """One GatherElements with constant positions; the lengths must be known."""
-    time, batch = step.get("time_axis", 0), step.get("batch_axis", 1)
-    known = step.integers(lengths, "sequence_lens")
-    positions = np.arange(x.dims[time])
-    table = np.stack([np.where(positions < n, n - 1 - positions, positions) for n in known])
-    if time < batch:
-        table = table.T
-    dims = [dim if axis in (time, batch) else 1 for axis, dim in enumerate(x.dims)]
-    indices = np.broadcast_to(table.reshape(dims), x.dims).astype(np.int32)
-    return step.op("GatherElements", x, step.constant(indices), axis=time)

@@ -1,7 +1,21 @@
-"""The engine: a typed graph becomes one internal ONNX model that onnxruntime runs on the CPU."""
+"""The engine: a typed graph becomes internal ONNX models that onnxruntime runs on the CPU, with the
+ops that the host runs between them."""
 
 from .emitter import Rounding
+from .planning import Plan, translate
+from .program import Program, load
 from .runtime import Engine, thread_count
-from .translation import Port, Settings, Translation, translate
+from .translation import Port, Settings, Translation
 
-__all__ = ["Engine", "Port", "Rounding", "Settings", "Translation", "thread_count", "translate"]
+__all__ = [
+    "Engine",
+    "Plan",
+    "Port",
+    "Program",
+    "Rounding",
+    "Settings",
+    "Translation",
+    "load",
+    "thread_count",
+    "translate",
+]

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 import numpy as np
 
-from ..exceptions import popart_exception
 from .emitter import ELEMENT_TYPES, GRAPHCORE, Emitter, compute_type, emits
 
 if TYPE_CHECKING:
@@ -13,11 +12,18 @@ if TYPE_CHECKING:
 
 def written_by(op: "Op") -> List["Tensor"]:
     """Inputs that the op overwrites with its results."""
+    return [op.operand(index) for index in written_inputs(op)]
+
+
+def written_inputs(op: "Op") -> Dict[int, int]:
+    """The number of the output that each input that the op overwrites takes."""
+    if op.instance is not None:
+        return {}
     if op.type == "CopyVarUpdate":
-        return [op.operand(0)]
+        return {0: 0}
     if op.type == "BatchNormalization" and len(op.outputs) == 5:
-        return [op.operand(3), op.operand(4)]
-    return []
+        return {3: 1, 4: 2}
+    return {}
 
 
 # Subgraphs.
@@ -186,7 +192,5 @@ def _abort(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
 def _watch(e: Emitter, kind: str, op: "Op") -> None:
     from ..ir import Tensor
 
-    if e.parent is not None:
-        raise popart_exception(f"{op.label}: the stand-in has this op in the main graph only")
     tensor = op.operand(0) if op.inputs else Tensor("", np.dtype(np.bool_), (), np.array(True))
     e.watched.append((kind, op, tensor))

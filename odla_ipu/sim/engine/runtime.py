@@ -8,6 +8,7 @@ import numpy as np
 
 from ..exceptions import popart_exception, popart_internal_exception, popart_runtime_error
 from ..mapping import release_pages
+from ..watching import act
 from .translation import Port, Translation
 
 THREADS_VARIABLE = "ODLA_IPU_SIM_THREADS"
@@ -52,7 +53,8 @@ class Engine:
     the caller keeps the memory alive until it binds something else.
     """
 
-    def __init__(self, translation: Translation):
+    def __init__(self, translation: Translation, is_part: bool = False):
+        """``is_part``: other work follows a run, so its threads do not wait for the next one."""
         import onnxruntime
 
         self.translation = translation
@@ -63,6 +65,8 @@ class Engine:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 4
+        if is_part:
+            options.add_session_config_entry("session.force_spinning_stop", "1")
         names = list(translation.references)
         if names:
             values = [
@@ -133,13 +137,18 @@ class Engine:
             raise popart_runtime_error(f"The stand-in failed to run: {_reason(error)}") from error
 
     def run(self, generator: Optional[np.random.Generator]) -> None:
-        """Draw, run, keep the new values of variables."""
+        """Draw, run, keep the new values of variables, act on watched values.
+
+        Raises popart_runtime_error, and poplar_application_runtime_error for an abort or a
+        floating-point exception.
+        """
         for draw, array in zip(self.translation.random, self._draws):
             assert generator is not None
             draw.fill(generator, array)
         self.run_plain()
         for state in self.translation.states:
             np.copyto(self._buffers[state.tensor], self._buffers[state.output.name])
+        act(self)
 
     @property
     def overflowed(self) -> bool:

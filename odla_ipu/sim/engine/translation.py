@@ -1,4 +1,4 @@
-"""A typed graph becomes the internal ONNX model: :func:`translate`."""
+"""A typed graph becomes an internal ONNX model."""
 
 import os
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
@@ -9,7 +9,7 @@ from ..exceptions import popart_exception, popart_internal_exception
 from ..ir import Graph, Op, Tensor
 from ..mapping import Place, place_of
 from . import control, elementwise, nn, rand, recurrent, reductions, shaping
-from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, RULES, Emitter, Rounding, compute_type
+from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, Emitter, Rounding, compute_type
 
 MAPPING_VERSION = (1, 23)
 """First version of onnxruntime that is known to map initializers of a model given as bytes; for
@@ -79,20 +79,41 @@ class Translation(NamedTuple):
     flag: Optional[Port]
 
 
-def translate(graph: Graph, settings: Settings) -> Translation:
-    """Raises popart_exception for an op that the stand-in has no implementation of."""
-    missing = [op for op in graph.ops if (op.domain, op.type) not in RULES]
-    if missing:
-        raise popart_exception(
-            f"No class for {missing[0].domain or 'ai.onnx'}.{missing[0].type}:"
-            f"{missing[0].version}: the stand-in does not implement this op"
-        )
-    return _Translator(graph, settings).result()
+def translate_whole(graph: Graph, settings: Settings) -> Translation:
+    """One model for a graph of which the host runs no op.
+
+    Raises popart_exception for an op that the stand-in does not implement.
+    """
+    return _Translator(graph, settings, written_variables(graph, settings)).result()
+
+
+def translate_part(graph: Graph, settings: Settings) -> Translation:
+    """A model of some ops of a graph; the variables that they write are its inputs and outputs."""
+    return _Translator(graph, settings, {}).result()
+
+
+def written_variables(graph: Graph, settings: Settings) -> Dict[str, Tensor]:
+    """Variables that ops write, by id.
+
+    Raises popart_exception for an update of a weight that is a constant.
+    """
+    written: Dict[str, Tensor] = {}
+    for op in graph.ops:
+        for tensor in control.written_by(op):
+            if tensor.variable and settings.variables:
+                written[tensor.id] = tensor
+            elif op.type == "CopyVarUpdate":
+                raise popart_exception(
+                    f"{op.label} writes to {tensor.id}, which is not a variable: only "
+                    "initializers are, and only with SessionOptions.constantWeights = False"
+                )
+    return written
 
 
 class _Translator:
-    def __init__(self, graph: Graph, settings: Settings):
+    def __init__(self, graph: Graph, settings: Settings, written: Dict[str, Tensor]):
         self._graph = graph
+        self._written = written
         self._settings = settings
         self._emitter = Emitter(settings.rounding)
         self._emitter.strided_groups = settings.strided_groups
@@ -104,7 +125,7 @@ class _Translator:
         for tensor in self._graph.inputs:
             if tensor.used:
                 self._inputs.append(self._enter(tensor))
-        written = self._written()
+        written = self._written
         entered = {id: self._enter(tensor) for id, tensor in written.items()}
         for op in self._graph.ops:
             try:
@@ -131,23 +152,6 @@ class _Translator:
         return Translation(
             model, references, folder, self._inputs, outputs, states, list(e.draws), watches, flag
         )
-
-    def _written(self) -> Dict[str, Tensor]:
-        """Variables that ops write, by id.
-
-        Raises popart_exception for an update of a weight that is a constant.
-        """
-        written: Dict[str, Tensor] = {}
-        for op in self._graph.ops:
-            for tensor in control.written_by(op):
-                if tensor.variable and self._settings.variables:
-                    written[tensor.id] = tensor
-                elif op.type == "CopyVarUpdate":
-                    raise popart_exception(
-                        f"{op.label} writes to {tensor.id}, which is not a variable: only "
-                        "initializers are, and only with SessionOptions.constantWeights = False"
-                    )
-        return written
 
     def _enter(self, tensor: Tensor) -> Port:
         e = self._emitter

@@ -1,0 +1,58 @@
+"""Which ops the host runs: custom ops, ops with a numpy body, and control flow around those."""
+
+from typing import TYPE_CHECKING, Callable, Dict, Tuple
+
+from ..customop import Instance
+from .emitter import GRAPHCORE
+
+if TYPE_CHECKING:
+    from ..ir import Graph, Op
+    from .translation import Settings
+
+Make = Callable[["Op", "Settings"], Instance]
+
+HOSTED: Dict[Tuple[str, str], Make] = {}
+"""PopART's own ops that onnxruntime cannot express."""
+
+_ONCE = frozenset(
+    [
+        ("", "RandomNormal"),
+        ("", "RandomNormalLike"),
+        ("", "RandomUniform"),
+        ("", "RandomUniformLike"),
+        (GRAPHCORE, "Abort"),
+        (GRAPHCORE, "PrintTensor"),
+    ]
+)
+"""Ops for which the host does something each time that they are executed."""
+
+
+def hosted(*op_types: str, domain: str = GRAPHCORE) -> Callable[[Make], Make]:
+    """Register the decorated class or function, which makes the object that runs an op."""
+
+    def register(make: Make) -> Make:
+        for op_type in op_types:
+            HOSTED[domain, op_type] = make
+        return make
+
+    return register
+
+
+def instance_of(op: "Op", settings: "Settings") -> Instance:
+    return op.instance or HOSTED[op.domain, op.type](op, settings)
+
+
+def is_hosted(op: "Op") -> bool:
+    """Whether the host runs the op: onnxruntime's graphs cannot be left from inside a body."""
+    if op.instance is not None or (op.domain, op.type) in HOSTED:
+        return True
+    return any(_needs_host(body) for body in op.bodies)
+
+
+def _needs_host(body: "Graph") -> bool:
+    return any(is_hosted(op) or acts_each_time(op) for op in body.ops)
+
+
+def acts_each_time(op: "Op") -> bool:
+    """Whether an op of the engine has the host do something before or after each run."""
+    return (op.domain, op.type) in _ONCE
