@@ -4,6 +4,8 @@
 #ifndef host_vertices_hpp
 #define host_vertices_hpp
 
+#include <cstring>
+
 #include <poplar/Vertex.hpp>
 
 namespace poplar {
@@ -133,13 +135,24 @@ constexpr bool isVertex = std::is_base_of<Vertex, C>::value ||
                           std::is_base_of<MultiVertex, C>::value ||
                           std::is_base_of<SupervisorVertex, C>::value;
 
-template <class C> void compute(void *state, unsigned worker) {
-  C &vertex = *static_cast<C *>(state);
+template <class C> inline void computeOn(C &vertex, unsigned worker) {
   if constexpr (std::is_base_of<MultiVertex, C>::value)
     vertex.compute(worker);
   else
     vertex.compute();
   (void)worker;
+}
+
+// Runs on a copy on the stack: what the vertex writes through its edges cannot alias it then.
+template <class C> __attribute__((flatten)) void compute(void *state, unsigned worker) {
+#ifdef ODLA_POPLAR_DEBUG
+  computeOn(*static_cast<C *>(state), worker);
+#else
+  alignas(C) unsigned char copy[sizeof(C)];
+  std::memcpy(copy, state, sizeof(C));
+  computeOn(*reinterpret_cast<C *>(copy), worker);
+  std::memcpy(state, copy, sizeof(C));
+#endif
 }
 
 // Adds field `name` at `address` within the object at `object` if its type is that of a field.

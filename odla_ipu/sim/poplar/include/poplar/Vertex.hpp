@@ -61,8 +61,8 @@ template <class T, VectorLayout L> class VectorAccess {
 public:
   T &operator[](std::size_t index) const { return region.at(index); }
   T &operator*() const { return region.at(0); }
-  template <VectorLayout M = L, class = std::enable_if_t<hasSize(M)>> std::size_t size() const {
-    return region.count;
+  template <VectorLayout M = L, class = std::enable_if_t<hasSize(M)>> unsigned size() const {
+    return unsigned(region.count);
   }
   template <VectorLayout M = L, class = std::enable_if_t<hasSize(M)>> T *begin() const {
     return region.data;
@@ -79,7 +79,7 @@ public:
   using Row = VectorAccess<T, VectorLayout::SPAN>;
 
   const Row &operator[](std::size_t index) const { return region.at(index); }
-  std::size_t size() const { return region.count; }
+  unsigned size() const { return unsigned(region.count); }
 
   Region<Row> region;
 };

@@ -1,0 +1,84 @@
+// Compress: the places are found by one vertex, the entries are moved by all tiles.
+#include "../include/odla_kernel.hpp"
+
+using namespace odla;
+
+namespace {
+
+struct Attributes {
+  std::int64_t axis;
+
+  template <class Visitor> void visit(Visitor &&v) { v("axis", axis); }
+};
+
+Infos infer(const Inputs &in, const Attributes &a) {
+  const Shape &condition = in[1].shape();
+  Shape dims = in[0].shape();
+  require(a.axis >= 0 && a.axis < std::int64_t(dims.size()) && condition.size() == 1 &&
+              in[1].dataType() == DataType::BOOL,
+          "an axis of the input from 0 on and a condition BOOL [n]");
+  std::int64_t &size = dims[std::size_t(a.axis)];
+  size = std::min(size, condition[0]);
+  return {TensorInfo(in[0].dataType(), dims), TensorInfo(DataType::INT32, {1})};
+}
+
+struct Lowering : Opx<Attributes> {
+  using Opx::Opx;
+
+  void grow(Sequence &prog) const final {
+    const unsigned axis = unsigned(attributes().axis);
+    const Tensor result = output(0), count = output(1);
+    const std::size_t kept = result.dim(axis);
+    const Tensor condition = getInTensor(1).slice(0, kept);
+    const Tensor source = variable(poplar::INT, {kept}, "source");
+    const auto find = graph().addComputeSet(debugContext("find"));
+    const auto finder = vertex("compress", find, "CompressedPlaces", 0);
+    connect(finder, "condition", condition);
+    connect(finder, "source", source);
+    connect(finder, "count", count[0]);
+    prog.add(Execute(find));
+    const auto move = graph().addComputeSet(debugContext("move"));
+    // Elements are moved as integers of their width.
+    const std::size_t width = graph().getTarget().getTypeSize(result.elementType());
+    const poplar::Type type = width == 1   ? poplar::UNSIGNED_CHAR
+                              : width == 2 ? poplar::UNSIGNED_SHORT
+                                           : poplar::UNSIGNED_INT;
+    const auto name = poputil::templateVertex("CompressBlocks", type);
+    const Tensor from = matrix(getInTensor(0), axis).reinterpret(type);
+    const Tensor to = matrix(result, axis).reinterpret(type);
+    const auto add = [&](unsigned tile, const Tensor &input, const Tensor &output) {
+      if (output.numElements() == 0)
+        return;
+      const auto made = vertex("compress", move, name, tile);
+      connect(made, "input", input.flatten());
+      connect(made, "source", source);
+      connect(made, "output", output.flatten());
+      set(made, "blocks", unsigned(output.dim(0)));
+      set(made, "entries", unsigned(input.dim(1)));
+      set(made, "size", unsigned(output.dim(2)));
+    };
+    if (from.dim(0) >= from.dim(2) / 8)
+      shareAmongWorkers(from.dim(0), 1, [&](unsigned tile, std::size_t begin, std::size_t end) {
+        add(tile, from.slice(begin, end), to.slice(begin, end));
+      });
+    else
+      shareAmongWorkers(from.dim(2), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
+        add(tile, from.slice(begin, end, 2), to.slice(begin, end, 2));
+      });
+    prog.add(Execute(move));
+    setOutTensor(0, result);
+    setOutTensor(1, count);
+  }
+
+  // [before the axis, axis, after it]
+  static Tensor matrix(const Tensor &tensor, unsigned axis) {
+    std::size_t before = 1, after = 1;
+    for (unsigned d = 0; d != tensor.rank(); ++d)
+      (d < axis ? before : after) *= d == axis ? 1 : tensor.dim(d);
+    return tensor.reshape({before, tensor.dim(axis), after});
+  }
+};
+
+} // namespace
+
+ODLA_KERNEL(Compress, Attributes, infer, Lowering, 2)

@@ -1,0 +1,136 @@
+// Greedy selection of boxes by score.
+#include "../include/odla_codelet.hpp"
+
+using namespace odla;
+
+namespace {
+
+// Whether candidate a comes before b: the higher score, then the lower index.
+template <class T> bool isBefore(const T *scores, int a, int b) {
+  const float x = float(scores[a]), y = float(scores[b]);
+  return x > y || (x == y && a < b);
+}
+
+template <class T> void siftDown(const T *scores, int *order, unsigned root, unsigned count) {
+  const int moved = order[root];
+  while (2 * root + 1 < count) {
+    unsigned child = 2 * root + 1;
+    if (child + 1 < count && isBefore(scores, order[child], order[child + 1]))
+      ++child;
+    if (!isBefore(scores, moved, order[child]))
+      break;
+    order[root] = order[child];
+    root = child;
+  }
+  order[root] = moved;
+}
+
+// Heap sort: no recursion, no memory.
+template <class T> void sortByScore(const T *scores, int *order, unsigned count) {
+  for (unsigned root = count / 2; root-- > 0;)
+    siftDown(scores, order, root, count);
+  for (unsigned last = count; last-- > 1;) {
+    const int worst = order[0];
+    order[0] = order[last];
+    order[last] = worst;
+    siftDown(scores, order, 0, last);
+  }
+}
+
+constexpr unsigned block = 16;
+
+} // namespace
+
+// The boxes of one class of one image.  Scratch: order [n], kept [5 * room] holds the top, left,
+// bottom, right and area of what is selected.
+template <class T> class SelectBoxes : public Vertex {
+public:
+  Input<Pointer<T>> boxes;
+  Input<Vector<T>> scores;
+  Output<Vector<int>> chosen;
+  Output<int> count;
+  Output<Pointer<int>> order;
+  Output<Pointer<float>> kept;
+  float iouThreshold;
+  float scoreThreshold;
+
+  void compute() {
+    const unsigned boxCount = scores.size(), room = chosen.size();
+    unsigned candidates = 0;
+    for (unsigned i = 0; i != boxCount; ++i)
+      if (float(scores[i]) > scoreThreshold)
+        order[candidates++] = int(i);
+    if (candidates != 0)
+      sortByScore(&scores[0], &order[0], candidates);
+    unsigned found = 0;
+    for (unsigned i = 0; i != candidates && found != room; ++i) {
+      const unsigned box = unsigned(order[i]);
+      const float y1 = float(boxes[4 * box]), x1 = float(boxes[4 * box + 1]);
+      const float y2 = float(boxes[4 * box + 2]), x2 = float(boxes[4 * box + 3]);
+      const float top = smaller(y1, y2), bottom = larger(y1, y2);
+      const float left = smaller(x1, x2), right = larger(x1, x2);
+      const float area = (bottom - top) * (right - left);
+      if (isCovered(top, left, bottom, right, area, found, room))
+        continue;
+      kept[found] = top;
+      kept[room + found] = left;
+      kept[2 * room + found] = bottom;
+      kept[3 * room + found] = right;
+      kept[4 * room + found] = area;
+      chosen[found++] = int(box);
+    }
+    for (unsigned i = found; i != room; ++i)
+      chosen[i] = -1;
+    *count = int(found);
+  }
+
+private:
+  bool isCovered(float top, float left, float bottom, float right, float area, unsigned found,
+                 unsigned room) const {
+    if (found == 0)
+      return false;
+    const float *tops = &kept[0], *lefts = tops + room, *bottoms = lefts + room;
+    const float *rights = bottoms + room, *areas = rights + room;
+    for (unsigned begin = 0; begin < found; begin += block) {
+      const unsigned end = begin + block < found ? begin + block : found;
+      int isAny = 0;
+      for (unsigned j = begin; j != end; ++j) {
+        const float height = smaller(bottom, bottoms[j]) - larger(top, tops[j]);
+        const float width = smaller(right, rights[j]) - larger(left, lefts[j]);
+        const float common = larger(height, 0.0f) * larger(width, 0.0f);
+        isAny |= common / (areas[j] + area - common) > iouThreshold;
+      }
+      if (isAny)
+        return true;
+    }
+    return false;
+  }
+};
+
+template class SelectBoxes<float>;
+template class SelectBoxes<half>;
+
+// The rows of all classes in a row.
+class CollectBoxes : public Vertex {
+public:
+  Input<Vector<int>> counts; // of each class of each image
+  Input<Pointer<int>> chosen;
+  Output<Vector<int>> rows;
+  Output<int> used;
+  unsigned room;
+  unsigned classes;
+
+  void compute() {
+    unsigned row = 0;
+    const unsigned rowCount = rows.size() / 3;
+    for (unsigned of = 0; of != counts.size(); ++of)
+      for (unsigned i = 0; i != unsigned(counts[of]) && row != rowCount; ++i, ++row) {
+        rows[3 * row] = int(of / classes);
+        rows[3 * row + 1] = int(of % classes);
+        rows[3 * row + 2] = chosen[of * room + i];
+      }
+    *used = int(row);
+    for (unsigned i = 3 * row; i != 3 * rowCount; ++i)
+      rows[i] = -1;
+  }
+};

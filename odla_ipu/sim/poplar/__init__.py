@@ -1,0 +1,109 @@
+"""A small host Poplar: custom ops written for PopART run on the CPU.
+
+``op.cpp`` (PopART Op and Opx) and ``codelet.cpp`` (vertices) of a kernel are compiled unchanged
+against our own headers in ``include`` and linked with the library in ``runtime``, which calls the
+op's ``setup()`` and ``grow()`` with the simulated machine and runs the program that comes of it.
+
+    path = build("my_kernel")               # a folder, or files
+    load(path)                              # its ops are known now, to the session too
+    op = create("my.domain", "MyOp", 1, [Info(np.dtype("float32"), (4,))], {"alpha": 0.1})
+    op.run([x], [y])
+
+With ``ODLA_IPU_POPLAR_DEBUG=1`` memory starts as NaN, accesses are checked, and races, unwritten
+outputs and full tiles are errors that name the vertex.
+"""
+
+import functools
+import os
+from pathlib import Path
+from typing import Any, Callable, List, Optional, Sequence, Union
+
+from .. import customop
+from . import build as _build
+from .build import BuildError
+from .runtime import Kernel, Target, create, default_target, has, is_debug, is_loaded, load
+
+__all__ = [
+    "BuildError",
+    "Kernel",
+    "Target",
+    "build",
+    "build_all",
+    "create",
+    "default_target",
+    "include_folder",
+    "is_debug",
+    "library_folder",
+    "load",
+    "provider",
+]
+
+_Path = Union[str, "os.PathLike[str]"]
+
+
+def build(
+    sources: Union[_Path, Sequence[_Path]],
+    name: Optional[str] = None,
+    *,
+    includes: Sequence[_Path] = (),
+    flags: Sequence[str] = (),
+    debug: Optional[bool] = None,
+) -> Path:
+    """Compile a kernel folder, or files, to a shared object; returns its path in the cache.
+
+    Raises BuildError, naming the kernel, for what does not compile, and without a compiler.
+    """
+    checked = is_debug() if debug is None else debug
+    return _build.build(_build.unit(sources, name, includes, flags, checked))
+
+
+def build_all(target: _Path, kernels: Optional[_Path] = None) -> List[str]:
+    """Compile the runtime and every kernel below ``kernels`` for installation in ``target``.
+
+    ``kernels`` is the folder of the kernels' folders, by default that of this package's own.
+    Returns the names of what was built; raises BuildError as :func:`build` does.
+    """
+    units = [_unit(folder) for folder in kernel_folders(kernels)]
+    _build.build_all(target, units)
+    return [one.name for one in units]
+
+
+def kernel_folders(kernels: Optional[_Path] = None) -> List[Path]:
+    """The folders below ``kernels`` that have an op."""
+    root = Path(os.fspath(kernels)) if kernels is not None else _own_kernels()
+    return sorted(path.parent.absolute() for path in root.glob("*/op.cpp"))
+
+
+def build_kernel(folder: _Path, debug: Optional[bool] = None) -> Path:
+    """Compile one folder of this package's kernels, unless it came built."""
+    return _build.build(_unit(Path(os.fspath(folder)), is_debug() if debug is None else debug))
+
+
+def _unit(folder: Path, debug: bool = False) -> "_build.Unit":
+    return _build.unit(folder, folder.name, [folder.parent / "include"], (), debug)
+
+
+def _own_kernels() -> Path:
+    installed = Path(__file__).resolve().parents[2] / "kernels"
+    return installed if installed.is_dir() else installed.parents[1] / "kernels"
+
+
+def include_folder() -> Path:
+    """Where the headers are: ``-I`` for whoever compiles by himself."""
+    return _build.INCLUDE
+
+
+def library_folder() -> Path:
+    """Where the runtime library is, also under the names that the SDK's have: ``-L``."""
+    return _build.runtime().parent
+
+
+def provider(domain: str, type: str, version: int) -> Optional[Callable[..., Any]]:
+    """What makes the op, if a loaded library registered it."""
+    if not is_loaded() or not has(domain, type, version):
+        return None
+    return functools.partial(create, domain, type, version)
+
+
+customop.add_provider(provider)
+
