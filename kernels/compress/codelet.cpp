@@ -3,47 +3,63 @@
 
 using namespace odla;
 
-// Where each entry that is kept comes from; -1 beyond the last one.
+// Where each entry that is kept comes from; beyond the last one the first.
 class CompressedPlaces : public Vertex {
 public:
   Input<Vector<bool>> condition;
-  Output<Vector<int>> source;
+  Output<Vector<unsigned>> source;
   Output<int> count;
 
   void compute() {
     unsigned found = 0;
     for (unsigned i = 0; i != condition.size(); ++i)
       if (condition[i])
-        source[found++] = int(i);
+        source[found++] = i;
     *count = int(found);
     for (unsigned i = found; i != source.size(); ++i)
-      source[i] = -1;
+      source[i] = 0;
   }
 };
+
+// Zeros in a part of an output of rows of `size` elements, from row `count` on; the part begins at
+// element `begin` of the output.
+template <class T> class ClearRest : public Vertex {
+public:
+  Input<int> count;
+  InOut<Vector<T>> part;
+  unsigned begin;
+  unsigned size;
+
+  void compute() {
+    const unsigned kept = unsigned(*count) * size;
+    for (unsigned i = kept > begin ? kept - begin : 0; i < part.size(); ++i)
+      part[i] = T(0);
+  }
+};
+
+template class ClearRest<unsigned char>;
+template class ClearRest<unsigned short>;
+template class ClearRest<unsigned int>;
 
 // Entries of `size` elements out of some blocks of the input, which has `entries` in a block.
 template <class T> class CompressBlocks : public Vertex {
 public:
   Input<Pointer<T>> input;
-  Input<Vector<int>> source;
+  Input<Vector<unsigned>> source;
+  Input<int> count;
   Output<Pointer<T>> output;
   unsigned blocks;
   unsigned entries;
   unsigned size;
 
   void compute() {
+    const unsigned rows = source.size(), kept = unsigned(*count);
     for (unsigned block = 0; block != blocks; ++block)
-      for (unsigned i = 0; i != source.size(); ++i) {
-        const int place = source[i];
-        T *to = &output[(block * source.size() + i) * size];
-        if (place < 0) {
-          for (unsigned j = 0; j != size; ++j)
-            to[j] = T(0);
-          continue;
-        }
-        const T *from = &input[(block * entries + unsigned(place)) * size];
+      for (unsigned i = 0; i != rows; ++i) {
+        T *to = &output[(block * rows + i) * size];
+        const T *from = &input[(block * entries + source[i]) * size];
         for (unsigned j = 0; j != size; ++j)
-          to[j] = from[j];
+          to[j] = i < kept ? from[j] : T(0);
       }
   }
 };

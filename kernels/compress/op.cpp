@@ -1,6 +1,8 @@
 // Compress: the places are found by one vertex, the entries are moved by all tiles.
 #include "../include/odla_kernel.hpp"
 
+#include <popops/DynamicSlice.hpp>
+
 using namespace odla;
 
 namespace {
@@ -30,44 +32,66 @@ struct Lowering : Opx<Attributes> {
     const Tensor result = output(0), count = output(1);
     const std::size_t kept = result.dim(axis);
     const Tensor condition = getInTensor(1).slice(0, kept);
-    const Tensor source = variable(poplar::INT, {kept}, "source");
+    const Tensor source = variable(poplar::UNSIGNED_INT, {kept}, "source");
     const auto find = graph().addComputeSet(debugContext("find"));
     const auto finder = vertex("compress", find, "CompressedPlaces", 0);
     connect(finder, "condition", condition);
     connect(finder, "source", source);
     connect(finder, "count", count[0]);
     prog.add(Execute(find));
-    const auto move = graph().addComputeSet(debugContext("move"));
     // Elements are moved as integers of their width.
     const std::size_t width = graph().getTarget().getTypeSize(result.elementType());
     const poplar::Type type = width == 1   ? poplar::UNSIGNED_CHAR
                               : width == 2 ? poplar::UNSIGNED_SHORT
                                            : poplar::UNSIGNED_INT;
-    const auto name = poputil::templateVertex("CompressBlocks", type);
-    const Tensor from = matrix(getInTensor(0), axis).reinterpret(type);
-    const Tensor to = matrix(result, axis).reinterpret(type);
-    const auto add = [&](unsigned tile, const Tensor &input, const Tensor &output) {
-      if (output.numElements() == 0)
-        return;
-      const auto made = vertex("compress", move, name, tile);
-      connect(made, "input", input.flatten());
-      connect(made, "source", source);
-      connect(made, "output", output.flatten());
-      set(made, "blocks", unsigned(output.dim(0)));
-      set(made, "entries", unsigned(input.dim(1)));
-      set(made, "size", unsigned(output.dim(2)));
-    };
-    if (from.dim(0) >= from.dim(2) / 8)
-      shareAmongWorkers(from.dim(0), 1, [&](unsigned tile, std::size_t begin, std::size_t end) {
-        add(tile, from.slice(begin, end), to.slice(begin, end));
-      });
+    const Tensor from = matrix(getInTensor(0), axis), to = matrix(result, axis);
+    if (from.dim(0) == 1)
+      moveRows(prog, type, from[0], source, count, to[0]);
     else
-      shareAmongWorkers(from.dim(2), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
-        add(tile, from.slice(begin, end, 2), to.slice(begin, end, 2));
-      });
-    prog.add(Execute(move));
+      moveBlocks(prog, type, from, source, count, to);
     setOutTensor(0, result);
     setOutTensor(1, count);
+  }
+
+private:
+  // Rows of a matrix, by their indices.
+  void moveRows(Sequence &prog, const poplar::Type &type, const Tensor &from,
+                const Tensor &source, const Tensor &count, const Tensor &to) const {
+    const Tensor rows =
+        popops::multiSlice(graph(), from, source.expand({1}), {0}, {1}, prog,
+                           popops::SlicePlan(), poplar::OptionFlags(), debugContext("rows"));
+    prog.add(poplar::program::Copy(rows.reshape(to.shape()), to));
+    const auto clear = graph().addComputeSet(debugContext("clear"));
+    const Tensor flat = to.flatten().reinterpret(type);
+    share(flat.numElements(), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
+      const auto made = vertex("compress", clear, poputil::templateVertex("ClearRest", type), tile);
+      connect(made, "count", count[0]);
+      connect(made, "part", flat.slice(begin, end));
+      set(made, "begin", unsigned(begin));
+      set(made, "size", unsigned(to.dim(1)));
+    });
+    prog.add(Execute(clear));
+  }
+
+  // The same entries of many blocks, of which each tile has some.
+  void moveBlocks(Sequence &prog, const poplar::Type &type, const Tensor &from,
+                  const Tensor &source, const Tensor &count, const Tensor &to) const {
+    const auto move = graph().addComputeSet(debugContext("move"));
+    const auto name = poputil::templateVertex("CompressBlocks", type);
+    shareAmongWorkers(from.dim(0), 1, [&](unsigned tile, std::size_t begin, std::size_t end) {
+      const Tensor part = to.slice(begin, end).reinterpret(type);
+      if (part.numElements() == 0)
+        return;
+      const auto made = vertex("compress", move, name, tile);
+      connect(made, "input", from.slice(begin, end).reinterpret(type).flatten());
+      connect(made, "source", source);
+      connect(made, "count", count[0]);
+      connect(made, "output", part.flatten());
+      set(made, "blocks", unsigned(end - begin));
+      set(made, "entries", unsigned(from.dim(1)));
+      set(made, "size", unsigned(to.dim(2)));
+    });
+    prog.add(Execute(move));
   }
 
   // [before the axis, axis, after it]

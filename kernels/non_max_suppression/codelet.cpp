@@ -91,19 +91,29 @@ private:
       return false;
     const float *tops = &kept[0], *lefts = tops + room, *bottoms = lefts + room;
     const float *rights = bottoms + room, *areas = rights + room;
-    for (unsigned begin = 0; begin < found; begin += block) {
-      const unsigned end = begin + block < found ? begin + block : found;
+    // Whole blocks first: their fixed size makes vector code.
+    unsigned begin = 0;
+    for (; begin + block <= found; begin += block) {
       int isAny = 0;
-      for (unsigned j = begin; j != end; ++j) {
-        const float height = smaller(bottom, bottoms[j]) - larger(top, tops[j]);
-        const float width = smaller(right, rights[j]) - larger(left, lefts[j]);
-        const float common = larger(height, 0.0f) * larger(width, 0.0f);
-        isAny |= common / (areas[j] + area - common) > iouThreshold;
-      }
+      for (unsigned j = begin; j != begin + block; ++j)
+        isAny |= isOver(tops[j], lefts[j], bottoms[j], rights[j], areas[j], top, left, bottom,
+                        right, area);
       if (isAny)
         return true;
     }
+    for (; begin != found; ++begin)
+      if (isOver(tops[begin], lefts[begin], bottoms[begin], rights[begin], areas[begin], top, left,
+                 bottom, right, area))
+        return true;
     return false;
+  }
+
+  int isOver(float t, float l, float b, float r, float a, float top, float left, float bottom,
+             float right, float area) const {
+    const float height = smaller(bottom, b) - larger(top, t);
+    const float width = smaller(right, r) - larger(left, l);
+    const float common = larger(height, 0.0f) * larger(width, 0.0f);
+    return common / (a + area - common) > iouThreshold;
   }
 };
 
