@@ -29,8 +29,9 @@ struct Lowering : Opx<Attributes> {
 
   void grow(Sequence &prog) const final {
     const unsigned axis = unsigned(attributes().axis);
-    const Tensor result = output(0), count = output(1);
-    const std::size_t kept = result.dim(axis);
+    const Tensor count = output(1);
+    const std::vector<std::size_t> shape = outShapeSzt(0);
+    const std::size_t kept = shape[axis];
     const Tensor condition = getInTensor(1).slice(0, kept);
     const Tensor source = variable(poplar::UNSIGNED_INT, {kept}, "source");
     const auto find = graph().addComputeSet(debugContext("find"));
@@ -40,42 +41,43 @@ struct Lowering : Opx<Attributes> {
     connect(finder, "count", count[0]);
     prog.add(Execute(find));
     // Elements are moved as integers of their width.
-    const std::size_t width = graph().getTarget().getTypeSize(result.elementType());
+    const std::size_t width = graph().getTarget().getTypeSize(getInTensor(0).elementType());
     const poplar::Type type = width == 1   ? poplar::UNSIGNED_CHAR
                               : width == 2 ? poplar::UNSIGNED_SHORT
                                            : poplar::UNSIGNED_INT;
-    const Tensor from = matrix(getInTensor(0), axis), to = matrix(result, axis);
-    if (from.dim(0) == 1)
-      moveRows(prog, type, from[0], source, count, to[0]);
-    else
-      moveBlocks(prog, type, from, source, count, to);
-    setOutTensor(0, result);
+    const Tensor from = matrix(getInTensor(0), axis);
+    const Tensor result = from.dim(0) == 1
+                              ? moveRows(prog, type, from[0], source, count)
+                              : moveBlocks(prog, type, from, source, count);
+    setOutTensor(0, result.reshape(shape));
     setOutTensor(1, count);
   }
 
 private:
   // Rows of a matrix, by their indices.
-  void moveRows(Sequence &prog, const poplar::Type &type, const Tensor &from,
-                const Tensor &source, const Tensor &count, const Tensor &to) const {
+  Tensor moveRows(Sequence &prog, const poplar::Type &type, const Tensor &from,
+                  const Tensor &source, const Tensor &count) const {
     const Tensor rows =
         popops::multiSlice(graph(), from, source.expand({1}), {0}, {1}, prog,
                            popops::SlicePlan(), poplar::OptionFlags(), debugContext("rows"));
-    prog.add(poplar::program::Copy(rows.reshape(to.shape()), to));
     const auto clear = graph().addComputeSet(debugContext("clear"));
-    const Tensor flat = to.flatten().reinterpret(type);
+    const Tensor flat = rows.flatten().reinterpret(type);
     share(flat.numElements(), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
       const auto made = vertex("compress", clear, poputil::templateVertex("ClearRest", type), tile);
       connect(made, "count", count[0]);
       connect(made, "part", flat.slice(begin, end));
       set(made, "begin", unsigned(begin));
-      set(made, "size", unsigned(to.dim(1)));
+      set(made, "size", unsigned(from.dim(1)));
     });
     prog.add(Execute(clear));
+    return rows;
   }
 
   // The same entries of many blocks, of which each tile has some.
-  void moveBlocks(Sequence &prog, const poplar::Type &type, const Tensor &from,
-                  const Tensor &source, const Tensor &count, const Tensor &to) const {
+  Tensor moveBlocks(Sequence &prog, const poplar::Type &type, const Tensor &from,
+                    const Tensor &source, const Tensor &count) const {
+    const Tensor result = output(0);
+    const Tensor to = result.reshape({from.dim(0), source.numElements(), from.dim(2)});
     const auto move = graph().addComputeSet(debugContext("move"));
     const auto name = poputil::templateVertex("CompressBlocks", type);
     shareAmongWorkers(from.dim(0), 1, [&](unsigned tile, std::size_t begin, std::size_t end) {
@@ -92,6 +94,7 @@ private:
       set(made, "size", unsigned(to.dim(2)));
     });
     prog.add(Execute(move));
+    return result;
   }
 
   // [before the axis, axis, after it]

@@ -3,31 +3,26 @@
 
 using namespace odla;
 
-// Parts of `size` elements of some sequences, [step, sequence, element].
-template <class T> class ReverseSteps : public Vertex {
+// Which row each row comes from; rows are the entries of the first two axes, this part's from
+// `begin` on.
+class ReversedRows : public Vertex {
 public:
-  Input<Pointer<T>> in;
   Input<Vector<int>> lengths;
-  Output<Pointer<T>> out;
+  Output<Vector<unsigned>> source;
+  unsigned begin;
   unsigned steps;
-  unsigned size;
+  bool isTimeFirst;
 
   void compute() {
     const unsigned sequences = lengths.size();
-    for (unsigned of = 0; of != sequences; ++of) {
+    for (unsigned i = 0; i != source.size(); ++i) {
+      const unsigned row = begin + i;
+      const unsigned step = isTimeFirst ? row / sequences : row % steps;
+      const unsigned of = isTimeFirst ? row % sequences : row / steps;
       const int given = lengths[of];
       const unsigned length = given < 0 ? 0 : (unsigned(given) < steps ? unsigned(given) : steps);
-      for (unsigned step = 0; step != steps; ++step) {
-        const unsigned source = step < length ? length - 1 - step : step;
-        T *to = &out[(step * sequences + of) * size];
-        const T *from = &in[(source * sequences + of) * size];
-        for (unsigned i = 0; i != size; ++i)
-          to[i] = from[i];
-      }
+      const unsigned from = step < length ? length - 1 - step : step;
+      source[i] = isTimeFirst ? from * sequences + of : of * steps + from;
     }
   }
 };
-
-template class ReverseSteps<unsigned char>;
-template class ReverseSteps<unsigned short>;
-template class ReverseSteps<unsigned int>;

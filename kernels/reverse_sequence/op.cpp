@@ -1,5 +1,7 @@
-// ReverseSequence: some sequences, or a part of each step of one, to a vertex.
+// ReverseSequence: vertices find the source of each row, the library moves the rows.
 #include "../include/odla_kernel.hpp"
+
+#include <popops/DynamicSlice.hpp>
 
 using namespace odla;
 
@@ -28,45 +30,26 @@ struct Lowering : Opx<Attributes> {
   using Opx::Opx;
 
   void grow(Sequence &prog) const final {
-    const Tensor input = getInTensor(0), lengths = getInTensor(1), result = output(0);
+    const Tensor input = getInTensor(0), lengths = getInTensor(1);
     if (input.numElements() == 0)
-      return setOutTensor(0, result);
-    const std::size_t width = graph().getTarget().getTypeSize(input.elementType());
-    const poplar::Type type = width == 1   ? poplar::UNSIGNED_CHAR
-                              : width == 2 ? poplar::UNSIGNED_SHORT
-                                           : poplar::UNSIGNED_INT;
-    const Tensor in = timeFirst(input.reinterpret(type)), out = timeFirst(result.reinterpret(type));
-    const std::size_t steps = in.dim(0), batch = in.dim(1), size = in.dim(2);
-    const auto name = poputil::templateVertex("ReverseSteps", type);
-    const auto work = graph().addComputeSet(debugContext("reverse"));
-    const auto add = [&](unsigned tile, const Tensor &from, const Tensor &lengthsOf,
-                         const Tensor &to) {
-      const auto made = vertex("reverse_sequence", work, name, tile);
-      connect(made, "in", from.flatten());
-      connect(made, "lengths", lengthsOf);
-      connect(made, "out", to.flatten());
-      set(made, "steps", unsigned(steps));
-      set(made, "size", unsigned(from.dim(2)));
-    };
-    if (batch >= size / 8) {
-      shareAmongWorkers(batch, 1, [&](unsigned tile, std::size_t begin, std::size_t end) {
-        add(tile, in.slice(begin, end, 1), lengths.slice(begin, end), out.slice(begin, end, 1));
-      });
-    } else {
-      shareAmongWorkers(size, 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
-        add(tile, in.slice(begin, end, 2), lengths, out.slice(begin, end, 2));
-      });
-    }
-    prog.add(Execute(work));
-    setOutTensor(0, result);
-  }
-
-private:
-  // [step, sequence, the rest]
-  Tensor timeFirst(const Tensor &tensor) const {
-    const Tensor flat = tensor.reshape({tensor.dim(0), tensor.dim(1),
-                                        tensor.numElements() / (tensor.dim(0) * tensor.dim(1))});
-    return attributes().timeAxis == 0 ? flat : flat.dimShuffle({1, 0, 2});
+      return setOutTensor(0, output(0));
+    const std::size_t count = input.dim(0) * input.dim(1);
+    const Tensor source = variable(poplar::UNSIGNED_INT, {count}, "source");
+    const auto find = graph().addComputeSet(debugContext("find"));
+    shareAmongWorkers(count, 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
+      const auto made = vertex("reverse_sequence", find, "ReversedRows", tile);
+      connect(made, "lengths", lengths);
+      connect(made, "source", source.slice(begin, end));
+      set(made, "begin", unsigned(begin));
+      set(made, "steps", unsigned(input.dim(unsigned(attributes().timeAxis))));
+      set(made, "isTimeFirst", attributes().timeAxis == 0);
+    });
+    prog.add(Execute(find));
+    const Tensor rows = input.reshape({count, input.numElements() / count});
+    const Tensor moved =
+        popops::multiSlice(graph(), rows, source.expand({1}), {0}, {1}, prog, popops::SlicePlan(),
+                           poplar::OptionFlags(), debugContext("rows"));
+    setOutTensor(0, moved.reshape(input.shape()));
   }
 };
 

@@ -627,6 +627,14 @@ void checkOffsets(const char *what, const Tensor &offsets) {
     throw poplibs_error(text(what, ": the offsets are ", offsets, "; accepted: unsigned int"));
 }
 
+template <std::size_t Bytes>
+void copyRows(const char *from, const std::uint32_t *places, std::size_t count, std::size_t size,
+              char *to) {
+  for (std::size_t i = 0; i != count; ++i, to += Bytes)
+    if (places[i] < size)
+      std::memcpy(to, from + places[i] * Bytes, Bytes);
+}
+
 enum class Update { SET, ADD, MAX, MUL };
 
 void update(const char *what, Graph &, const Tensor &tensor, const Tensor &slices,
@@ -696,10 +704,17 @@ Tensor multiSlice(Graph &graph, const Tensor &tensor, const Tensor &offsets,
   const std::size_t length = part.length;
   run(prog, "multiSlice", {part.rows, offsets}, {out}, [=](const Pointers &in, const Pointers &to) {
     const auto *places = static_cast<const std::uint32_t *>(in[1]);
+    const char *from = static_cast<const char *>(in[0]);
     char *row = static_cast<char *>(to[0]);
+    switch (length * width) { // small rows one by one
+    case 1: return copyRows<1>(from, places, count, size, row);
+    case 2: return copyRows<2>(from, places, count, size, row);
+    case 4: return copyRows<4>(from, places, count, size, row);
+    case 8: return copyRows<8>(from, places, count, size, row);
+    }
     for (std::size_t i = 0; i != count; ++i, row += length * width)
       if (places[i] < size && places[i] + length <= size)
-        std::memcpy(row, static_cast<const char *>(in[0]) + places[i] * width, length * width);
+        std::memcpy(row, from + places[i] * width, length * width);
   });
   return out.dimRoll(1, unsigned(dims[0]) + 1);
 }
