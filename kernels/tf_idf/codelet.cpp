@@ -39,17 +39,39 @@ public:
 private:
   void count(const int *gram, const int *place, int grams, int length, int step) {
     const int windows = int(words.size()) - step * (length - 1);
+    const int *word = &words[0];
     for (int g = 0; g != grams; ++g, gram += length) {
       int found = 0;
-      for (int window = 0; window < windows; ++window) {
-        if (words[unsigned(window)] != gram[0])
-          continue;
-        int same = 1;
-        while (same != length && words[unsigned(window + same * step)] == gram[same])
-          ++same;
-        found += same == length;
+      const int wanted = gram[0];
+      if (length == 1) {
+        for (int window = 0; window < windows; ++window)
+          found += word[window] == wanted;
+      } else {
+        // Blocks in which the first word does not occur are passed at once.
+        for (int begin = 0; begin < windows; begin += block) {
+          const int end = begin + block < windows ? begin + block : windows;
+          if (end - begin < block || contains(word + begin, wanted))
+            for (int window = begin; window != end; ++window)
+              found += isSame(word + window, gram, length, step);
+        }
       }
       counts[unsigned(place[g])] += float(found);
     }
+  }
+
+  static constexpr int block = 32;
+
+  static bool contains(const int *word, int wanted) {
+    int isAny = 0;
+    for (int i = 0; i != block; ++i)
+      isAny |= word[i] == wanted;
+    return isAny != 0;
+  }
+
+  static bool isSame(const int *word, const int *gram, int length, int step) {
+    for (int i = 0; i != length; ++i)
+      if (word[i * step] != gram[i])
+        return false;
+    return true;
   }
 };

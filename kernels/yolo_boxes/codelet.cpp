@@ -32,19 +32,23 @@ public:
       const float fitted = std::floor(pixels * (inputSize / side) + 0.5f);
       const float offset = (inputSize - fitted) / (2.0f * inputSize), scale = inputSize / fitted;
       const float anchor = (axis == 0 ? anchorWidth : anchorHeight) / (2.0f * inputSize);
+      const T *centres = &x[axis * cells], *sizes = &x[(2 + axis) * cells];
       for (unsigned i = 0; i != cells; ++i) {
         const unsigned cell = first + i, corner = axis == 0 ? cell % grid : cell / grid;
-        const float at = (sigmoid(float(x[axis * cells + i])) + float(corner)) / float(grid);
+        const float at = (sigmoid(float(centres[i])) + float(corner)) / float(grid);
         const float centre = (at - offset) * scale;
-        const float half = fastExp(float(x[(2 + axis) * cells + i])) * anchor * scale;
+        const float half = fastExp(float(sizes[i])) * anchor * scale;
         boxes[4 * i + 1 - axis] = (centre - half) * pixels;
         boxes[4 * i + 3 - axis] = (centre + half) * pixels;
       }
     }
-    for (unsigned of = 0; of != classes; ++of)
+    const T *objects = &x[4 * cells];
+    for (unsigned of = 0; of != classes; ++of) {
+      const T *chances = &x[(5 + of) * cells];
+      float *to = &scores[of * cells];
       for (unsigned i = 0; i != cells; ++i)
-        scores[of * cells + i] =
-            sigmoid(float(x[(5 + of) * cells + i])) * sigmoid(float(x[4 * cells + i]));
+        to[i] = sigmoid(float(chances[i])) * sigmoid(float(objects[i]));
+    }
   }
 };
 

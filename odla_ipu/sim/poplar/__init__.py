@@ -35,6 +35,7 @@ __all__ = [
     "is_debug",
     "library_folder",
     "load",
+    "load_kernel",
     "provider",
 ]
 
@@ -77,6 +78,13 @@ def kernel_folders(kernels: Optional[_Path] = None) -> List[Path]:
 def build_kernel(folder: _Path, debug: Optional[bool] = None) -> Path:
     """Compile one folder of this package's kernels, unless it came built."""
     return _build.build(_unit(Path(os.fspath(folder)), is_debug() if debug is None else debug))
+
+
+def load_kernel(folder: _Path, debug: Optional[bool] = None) -> str:
+    """Compile and load one of this package's kernels; returns its library's path."""
+    path = build_kernel(folder, debug)
+    load(path)
+    return str(path)
 
 
 def _unit(folder: Path, debug: bool = False) -> "_build.Unit":

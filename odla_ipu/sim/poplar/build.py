@@ -142,7 +142,7 @@ def build_all(target: Union[str, "os.PathLike[str]"], units: Sequence[Unit]) -> 
     }
 
     def make(wanted: Unit) -> None:
-        with tempfile.TemporaryDirectory() as temporary:
+        with tempfile.TemporaryDirectory(dir=str(_made(cache_folder()))) as temporary:
             made = _compile(wanted, compiler, Path(temporary), folder, "$ORIGIN")
             shutil.move(str(made), str(folder / f"{_file_name(wanted)}.so"))
         manifest[wanted.name] = {"key": _key(wanted), "file": f"{_file_name(wanted)}.so"}
@@ -303,27 +303,36 @@ def _compile(
 ) -> Path:
     common = [compiler.path, *_COMMON, *_machine_flags(), "-isystem", str(INCLUDE)]
     common += [f"-I{include}" for include in wanted.includes] + list(wanted.flags)
-    if wanted.debug:
-        common.append("-DODLA_POPLAR_DEBUG")
-    jobs = []
+    checked = ["-O1", "-DODLA_POPLAR_DEBUG"]
+    objects = []
     for number, path in enumerate(wanted.codelets):
         preprocessed = _run([*common, "-E", str(path)], wanted.name, str(path))
-        text = scan.companion(str(path), scan.scan(preprocessed))
         source = folder / f"companion{number}.cpp"
-        source.write_text(text, encoding="utf-8")
-        jobs.append((source, path, _CODELET))
-    for number, path in enumerate(wanted.ops):
-        jobs.append((path, path, _OP))
-    objects = []
-    for number, (source, path, flags) in enumerate(jobs):
-        made = folder / f"{number}.o"
-        _run([*common, *flags, "-c", str(source), "-o", str(made)], wanted.name, str(path))
-        objects.append(str(made))
+        source.write_text(scan.companion(str(path), scan.scan(preprocessed)), encoding="utf-8")
+        flags = [*_CODELET, *(checked if wanted.debug else [])]
+        objects.append(folder / f"codelet{number}.o")
+        command = [*common, *flags, "-c", str(source), "-o", str(objects[-1])]
+        _run(command, wanted.name, str(path))
+    objects += [_op_object(wanted, compiler, folder, common, path) for path in wanted.ops]
     target = folder / "kernel.so"
-    command = [compiler.path, "-shared", *objects, "-o", str(target), f"-L{libraries}"]
+    command = [compiler.path, "-shared", *map(str, objects), "-o", str(target), f"-L{libraries}"]
     command += [f"-Wl,-rpath,{rpath}", "-Wl,-z,now", "-l:" + RUNTIME_NAME, "-lm"]
     _run(command, wanted.name, "linking")
     return target
+
+
+def _op_object(
+    wanted: Unit, compiler: _Compiler, folder: Path, common: List[str], path: Path
+) -> Path:
+    """The object of an op, which is the same with and without checks: it is kept."""
+    key = _digest([_key(wanted._replace(debug=False)), compiler.identity, path.name])
+    kept = cache_folder() / "objects" / f"{key}.o"
+    if not kept.exists():
+        made = folder / f"{key}.o"
+        _run([*common, *_OP, "-c", str(path), "-o", str(made)], wanted.name, str(path))
+        _made(kept.parent)
+        os.replace(str(made), str(kept))
+    return kept
 
 
 def _compile_runtime(compiler: _Compiler, folder: Path) -> None:
