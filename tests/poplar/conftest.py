@@ -1,0 +1,42 @@
+"""Builds and runs the ops of this folder."""
+
+import functools
+import pathlib
+
+import numpy as np
+import pytest
+
+from odla_ipu.sim import poplar
+from odla_ipu.sim.customop import Info
+
+FOLDER = pathlib.Path(__file__).parent
+
+
+@functools.lru_cache(maxsize=None)
+def library(name, debug):
+    path = poplar.build(FOLDER / name, debug=debug)
+    assert poplar.load(path)
+    return str(path)
+
+
+@pytest.fixture
+def run():
+    """Runs an op of a folder here, ``domain.type`` with one output for the given inputs."""
+
+    def call(folder, op, *inputs, attributes=None, tiles=4, memory=1 << 20, debug=False):
+        domain, _, name = op.rpartition(".")
+        kernel = poplar.create(
+            domain,
+            name,
+            1,
+            [None if x is None else Info(x.dtype, x.shape) for x in inputs],
+            attributes or {},
+            library=library(folder, debug),
+            target=poplar.Target(tiles, 6, memory, 1e9, "ipu2"),
+            debug=debug,
+        )
+        outputs = [np.ones(info.shape, info.dtype) for info in kernel.outputs]
+        kernel.run(inputs, outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    return call
