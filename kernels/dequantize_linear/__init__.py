@@ -23,8 +23,10 @@ class DequantizeLinear(Kernel):
         sizes = self.scale.shape
         is_axis = 0 <= self.axis < self.x.rank and fits(sizes, self.x.shape[self.axis])
         is_right = self.zero_point.element_type is self.x.element_type
-        if (sizes != (1,) and not is_axis) or not fits(self.zero_point.shape, *sizes) or (
-            not is_right
+        if (
+            (sizes != (1,) and not is_axis)
+            or not fits(self.zero_point.shape, *sizes)
+            or (not is_right)
         ):
             raise self.error(
                 f"x is {self.x.type}, scale {self.scale.type}, zero_point {self.zero_point.type}, "

@@ -20,9 +20,13 @@ class Int8MatMul(Kernel):
 
     def normalise(self) -> None:
         a, b = self.a.shape, self.b.shape
-        if len(a) != 3 or len(b) != 3 or any(
-            known(x) and known(y) and x != y and not (y == 1 and place == 0)
-            for place, (x, y) in enumerate(((a[0], b[0]), (a[2], b[1])))
+        if (
+            len(a) != 3
+            or len(b) != 3
+            or any(
+                known(x) and known(y) and x != y and not (y == 1 and place == 0)
+                for place, (x, y) in enumerate(((a[0], b[0]), (a[2], b[1])))
+            )
         ):
             raise self.error(
                 f"a is {self.a.type}, b {self.b.type}; accepted: [batch,m,k] and [batch,k,n] or "

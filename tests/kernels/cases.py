@@ -89,7 +89,7 @@ def _boxes():
             # Different scores: onnxruntime leaves the order of equal ones open.
             scores = rng.permutation(batch * classes * count) / (batch * classes * count)
             scores = scores.reshape(batch, classes, count).astype(dtype)
-            a = dict(max_selected=most, iou_threshold=0.5, score_threshold=0.1, rows=rows)
+            a = {"max_selected": most, "iou_threshold": 0.5, "score_threshold": 0.1, "rows": rows}
             expected = lambda b=boxes, s=scores, a=a: oracle.nms(b, s, **a)  # noqa: E731
             _add("non_max_suppression", "NonMaxSuppression", [boxes, scores], a, expected)
         for classes, sizes in ((1, (2, 4, 8)), (5, (3, 6, 12))):
@@ -113,17 +113,17 @@ def _detection(dtype, code, shared, batch, priors, classes):
     scores = (rng.permutation(batch * priors * classes) + 1) / (batch * priors * classes)
     conf = scores.reshape(batch, priors * classes).astype(dtype)
     loc = rng.normal(size=(batch, priors * 4 * (1 if shared else classes))).astype(dtype)
-    a = dict(
-        background_label=0,
-        confidence_threshold=0.2,
-        keep_top_k=10,
-        num_classes=classes,
-        share_location=shared,
-        code_type=code,
-        nms_threshold=0.6,
-        nms_top_k=20 if code == 1 else -1,
-        nms_eta=0.9 if code == 2 else 1.0,
-    )
+    a = {
+        "background_label": 0,
+        "confidence_threshold": 0.2,
+        "keep_top_k": 10,
+        "num_classes": classes,
+        "share_location": shared,
+        "code_type": code,
+        "nms_threshold": 0.6,
+        "nms_top_k": 20 if code == 1 else -1,
+        "nms_eta": 0.9 if code == 2 else 1.0,
+    }
     expected = lambda: oracle.detection(loc, conf, prior, a)  # noqa: E731
     _add("detection_output", "DetectionOutput", [loc, conf, prior], a, expected, (1e-4, 1e-5))
 
@@ -157,7 +157,7 @@ def _matrices():
         rng = _rng(group, strides)
         x = rng.integers(0, 256, (2, 4, 9, 8)).astype(x_type)
         w = rng.integers(0, 256, (6, 4 // group, 3, 2)).astype(w_type)
-        a = dict(strides=strides, pads=pads, dilations=dilations, group=group)
+        a = {"strides": strides, "pads": pads, "dilations": dilations, "group": group}
         zeros = [np.array(7, x_type), np.array(130, w_type)]
 
         def expected(x=x, w=w, a=a, zeros=zeros):
@@ -193,8 +193,8 @@ def _moves():
                 a = {"batch_axis": 1 - time, "time_axis": time}
                 known = x.astype(np.float32) if dtype == "float16" else x
 
-                def expected(x=known, lengths=lengths.astype(np.int64), a=a):
-                    return oracle.onnx_op("ReverseSequence", [x, lengths], **a)
+                def expected(x=known, lengths=lengths, a=a):
+                    return oracle.onnx_op("ReverseSequence", [x, lengths.astype(np.int64)], **a)
 
                 inputs = [x, lengths.astype(np.int32)]
                 _add("reverse_sequence", "ReverseSequence", inputs, a, expected)
@@ -236,8 +236,9 @@ def _tuples(dtype):
         sizes = np.array(shape[batch : batch + length])
         indices = (rng.integers(0, 10**6, (*tuples, length)) % (2 * sizes) - sizes).astype("int32")
 
-        def gathered(x=x, i=indices.astype(np.int64), batch=batch):
-            return oracle.onnx_op("GatherND", [x.astype(np.float32), i], batch_dims=batch)
+        def gathered(x=x, i=indices, batch=batch):
+            inputs = [x.astype(np.float32), i.astype(np.int64)]
+            return oracle.onnx_op("GatherND", inputs, batch_dims=batch)
 
         a = {"batch_dims": batch}
         _add("gather_nd", "GatherND", [x, indices], a, lambda f=gathered, t=x.dtype: [
@@ -285,7 +286,12 @@ def _sequences():
             expected = lambda x=inputs: oracle.au_gru(*x)  # noqa: E731
             tolerance = (1e-4, 1e-5) if dtype == "float32" else (2e-2, 2e-3)
             _add("au_gru_cell", "AuGruCell", inputs, {}, expected, tolerance)
-        for rows, size, bags, entries in ((5, 3, 4, 6), (100, 40, 7, 5), (3, 1, 1, 1), (3, 2, 0, 4)):
+        for rows, size, bags, entries in (
+            (5, 3, 4, 6),
+            (100, 40, 7, 5),
+            (3, 1, 1, 1),
+            (3, 2, 0, 4),
+        ):
             rng = _rng(rows, size)
             table = rng.normal(size=(rows, size)).astype(dtype)
             indices = rng.integers(-2, rows + 2, (bags, entries)).astype(np.int32)
@@ -304,7 +310,14 @@ def _sequences():
     for mode in (0, 1, 2):
         for rows, words in ((1, 9), (3, 50), (2, 1)):
             x = _rng(rows).integers(0, 4, (rows, words)).astype(np.int32)
-            a = dict(starts=[0, 3, 9], shortest=1, longest=3, skips=1, mode=mode, columns=7)
+            a = {
+                "starts": [0, 3, 9],
+                "shortest": 1,
+                "longest": 3,
+                "skips": 1,
+                "mode": mode,
+                "columns": 7,
+            }
             for weights in (None, _rng(mode).random(7).astype("float32")):
                 expected = lambda x=x, w=weights, a=a: oracle.tf_idf(  # noqa: E731
                     x, pool, places, w, **a
@@ -314,8 +327,8 @@ def _sequences():
 
 
 def _random():
+    seed = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
     for dims in ([5], [3, 70], [0], [8, 8]):
-        seed = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
         for half in (0, 1):
             tolerance = HALF if half else (1e-5, 1e-5)
             a = {"dims": dims, "low": -1.0, "high": 3.0}
@@ -330,7 +343,12 @@ def _random():
 
 def _quantized():
     for dtype in ("float32", "float16"):
-        for shape, axis, count in (((3, 5), 0, 1), ((4, 6, 2), 1, 6), ((7,), 0, 7), ((2, 33), 1, 33)):
+        for shape, axis, count in (
+            ((3, 5), 0, 1),
+            ((4, 6, 2), 1, 6),
+            ((7,), 0, 7),
+            ((2, 33), 1, 33),
+        ):
             for kind in ("int8", "uint8"):
                 rng = _rng(dtype, shape, kind)
                 x = (rng.normal(size=shape) * 60).astype(dtype)

@@ -31,9 +31,7 @@ def onnx_op(op, inputs, outputs=1, opset=16, **attributes):
     graph = helper.make_graph(
         [node], "g", infos, [onnx.ValueInfoProto(name=name) for name in results]
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8
-    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
@@ -111,7 +109,7 @@ def tf_idf(x, pool, places, weights, starts, shortest, longest, skips, mode, col
                 if shortest <= length <= longest:
                     for step in range(1, (skips + 2) if length > 1 else 2):
                         for first in range(len(words) - step * (length - 1)):
-                            if words[first :: step][:length] == pool[at : at + length].tolist():
+                            if words[first::step][:length] == pool[at : at + length].tolist():
                                 counts[row, places[gram]] += 1
                 gram += 1
     if mode == 1:
@@ -187,9 +185,7 @@ def detection(loc, conf, prior, a):
             if label == a["background_label"]:
                 continue
             boxes = []
-            for p, v, t in zip(
-                prior, variance, loc[image, :, 0 if a["share_location"] else label]
-            ):
+            for p, v, t in zip(prior, variance, loc[image, :, 0 if a["share_location"] else label]):
                 size, move = p[2:] - p[:2], v * t
                 if a["code_type"] == 1:
                     boxes.append(p + move)

@@ -39,7 +39,7 @@ ALWAYS = {
     "vertex without a tile": ("vertex CopyPart of compute set copy has no tile",),
     "edge of another type": ("field in of vertex CopyPart holds float", "int{4}"),
     "unknown field": ("vertex CopyPart has no field form; it has: in, out, from",),
-    "unknown codelet": ("no codelet named CopyPort", "CopyPart, WritesPast"),
+    "unknown codelet": ("no codelet named CopyPort", "CopyPart, Crashes, NeverEnds, WritesPast"),
     "output of another shape": ("output 0 has shape {}, but setup() says FLOAT [8]",),
     "no output": ("has not set output 0",),
     "setup sets nothing": ("setup() sets no output",),

@@ -14,13 +14,12 @@ outputs and full tiles are errors that name the vertex.
 """
 
 import functools
-import os
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Sequence, Union
+from typing import Any, Callable, Optional, Sequence, Union
 
 from .. import customop
-from . import build as _build
-from .build import BuildError
+from . import builds
+from .builds import BuildError, build_all, kernel_folders
 from .runtime import Kernel, Target, create, default_target, has, is_debug, is_loaded, load
 
 __all__ = [
@@ -29,17 +28,19 @@ __all__ = [
     "Target",
     "build",
     "build_all",
+    "build_kernel",
     "create",
     "default_target",
     "include_folder",
     "is_debug",
+    "kernel_folders",
     "library_folder",
     "load",
     "load_kernel",
     "provider",
 ]
 
-_Path = Union[str, "os.PathLike[str]"]
+_Path = builds.AnyPath
 
 
 def build(
@@ -55,29 +56,12 @@ def build(
     Raises BuildError, naming the kernel, for what does not compile, and without a compiler.
     """
     checked = is_debug() if debug is None else debug
-    return _build.build(_build.unit(sources, name, includes, flags, checked))
-
-
-def build_all(target: _Path, kernels: Optional[_Path] = None) -> List[str]:
-    """Compile the runtime and every kernel below ``kernels`` for installation in ``target``.
-
-    ``kernels`` is the folder of the kernels' folders, by default that of this package's own.
-    Returns the names of what was built; raises BuildError as :func:`build` does.
-    """
-    units = [_unit(folder) for folder in kernel_folders(kernels)]
-    _build.build_all(target, units)
-    return [one.name for one in units]
-
-
-def kernel_folders(kernels: Optional[_Path] = None) -> List[Path]:
-    """The folders below ``kernels`` that have an op."""
-    root = Path(os.fspath(kernels)) if kernels is not None else _own_kernels()
-    return sorted(path.parent.absolute() for path in root.glob("*/op.cpp"))
+    return builds.build(builds.unit(sources, name, includes, flags, checked))
 
 
 def build_kernel(folder: _Path, debug: Optional[bool] = None) -> Path:
     """Compile one folder of this package's kernels, unless it came built."""
-    return _build.build(_unit(Path(os.fspath(folder)), is_debug() if debug is None else debug))
+    return builds.build(builds.kernel_unit(folder, is_debug() if debug is None else debug))
 
 
 def load_kernel(folder: _Path, debug: Optional[bool] = None) -> str:
@@ -87,23 +71,14 @@ def load_kernel(folder: _Path, debug: Optional[bool] = None) -> str:
     return str(path)
 
 
-def _unit(folder: Path, debug: bool = False) -> "_build.Unit":
-    return _build.unit(folder, folder.name, [folder.parent / "include"], (), debug)
-
-
-def _own_kernels() -> Path:
-    installed = Path(__file__).resolve().parents[2] / "kernels"
-    return installed if installed.is_dir() else installed.parents[1] / "kernels"
-
-
 def include_folder() -> Path:
     """Where the headers are: ``-I`` for whoever compiles by himself."""
-    return _build.INCLUDE
+    return builds.INCLUDE
 
 
 def library_folder() -> Path:
     """Where the runtime library is, also under the names that the SDK's have: ``-L``."""
-    return _build.runtime().parent
+    return builds.runtime().parent
 
 
 def provider(domain: str, type: str, version: int) -> Optional[Callable[..., Any]]:
@@ -114,4 +89,3 @@ def provider(domain: str, type: str, version: int) -> Optional[Callable[..., Any
 
 
 customop.add_provider(provider)
-

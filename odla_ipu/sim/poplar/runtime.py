@@ -12,7 +12,7 @@ import numpy as np
 
 from ..customop import Info
 from ..machine import simulated_machine
-from . import build
+from . import builds
 
 _TYPES = {
     "FLOAT": np.float32,
@@ -58,7 +58,8 @@ def is_debug() -> bool:
 @functools.lru_cache(maxsize=1)
 def _library() -> Any:
     """The runtime library; raises BuildError if it cannot be built."""
-    library = ctypes.CDLL(str(build.runtime()), ctypes.RTLD_GLOBAL)
+    # A library that links the runtime may have brought it: there must be only one.
+    library = ctypes.CDLL(_mapped() or str(builds.runtime()), ctypes.RTLD_GLOBAL)
     pointer, text, integer = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     size, unsigned = ctypes.c_size_t, ctypes.c_uint
     signatures = {
@@ -105,14 +106,14 @@ def _compile_codelets(path: bytes, source: Optional[bytes], flags: bytes) -> int
 def _codelets(path: str, source: Optional[bytes], flags: List[str]) -> Path:
     given = [flag for flag in flags if re.match(r"-[DIU]|-std", flag)]
     if source is not None:
-        folder = build.cache_folder() / "streams"
+        folder = builds.cache_folder() / "streams"
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / (build._digest([source.decode()]) + ".cpp")
+        file = folder / (builds.digest([source.decode()]) + ".cpp")
         file.write_bytes(source)
     else:
         file = Path(path)
-    wanted = build.Unit(file.stem, (file.absolute(),), (), (), tuple(given), is_debug())
-    return build.build(wanted)
+    wanted = builds.Unit(file.stem, (file.absolute(),), (), (), tuple(given), is_debug())
+    return builds.build(wanted)
 
 
 def load(path: Union[str, "os.PathLike[str]"]) -> List[Tuple[str, str, int]]:
@@ -146,12 +147,17 @@ def has(domain: str, type: str, version: int) -> bool:
 
 def is_loaded() -> bool:
     """Whether the runtime library is in the process, by us or by a library that links it."""
-    if _library.cache_info().currsize:
-        return True
+    return bool(_library.cache_info().currsize or _mapped())
+
+
+def _mapped() -> Optional[str]:
+    """The path of the runtime library that this process has mapped."""
     try:
-        return build.RUNTIME_NAME in Path("/proc/self/maps").read_text()
+        maps = Path("/proc/self/maps").read_text()
     except OSError:
-        return False
+        return None
+    found = re.search(r"\S*/" + re.escape(builds.RUNTIME_NAME) + "$", maps, re.MULTILINE)
+    return found.group() if found else None
 
 
 def create(
@@ -265,8 +271,6 @@ class Kernel:
             raise RuntimeError(f"{self._where}: {message}")
 
     def __del__(self) -> None:
-        handle, self._handle = getattr(self, "_handle", None), None
+        handle, self._handle = getattr(self, "_handle", 0), 0
         if handle:
             self._runtime.odla_poplar_destroy(handle)
-
-

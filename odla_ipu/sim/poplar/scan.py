@@ -22,10 +22,54 @@ _TOKEN = re.compile(
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")
 _MARKER = re.compile(r'# \d+ "((?:\\.|[^"\\])*)"((?: \d)*)')
 _NO_FIELDS = frozenset(
-    "auto bool char class const constexpr default delete double else enum explicit false final "
-    "float friend inline int long mutable noexcept nullptr operator override private protected "
-    "public return short signed sizeof static struct template this throw true typedef typename "
-    "union unsigned using virtual void volatile while".split()
+    [
+        "auto",
+        "bool",
+        "char",
+        "class",
+        "const",
+        "constexpr",
+        "default",
+        "delete",
+        "double",
+        "else",
+        "enum",
+        "explicit",
+        "false",
+        "final",
+        "float",
+        "friend",
+        "inline",
+        "int",
+        "long",
+        "mutable",
+        "noexcept",
+        "nullptr",
+        "operator",
+        "override",
+        "private",
+        "protected",
+        "public",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "template",
+        "this",
+        "throw",
+        "true",
+        "typedef",
+        "typename",
+        "union",
+        "unsigned",
+        "using",
+        "virtual",
+        "void",
+        "volatile",
+        "while",
+    ]
 )
 
 
@@ -219,6 +263,7 @@ def companion(source: str, found: Found) -> str:
         lines.append(
             f"{opened}static const poplar::host::Register<{vertex.name}, "
             f'&::odlaFields<{vertex.name}>> odlaVertex{number}("{text}");'
-            + " }" * len(vertex.namespace)
+            + " }"
+            * len(vertex.namespace)
         )
     return "\n".join(lines) + "\n"

@@ -24,3 +24,26 @@ public:
       to[i] = 1.0f;
   }
 };
+
+class Crashes : public Vertex {
+public:
+  Output<Vector<float>> out;
+
+  void compute() {
+    volatile int *nowhere = nullptr;
+    out[0] = float(*nowhere);
+  }
+};
+
+class NeverEnds : public Vertex {
+public:
+  Output<Vector<float>> out;
+  unsigned step;
+
+  void compute() {
+    volatile unsigned count = 1;
+    while (count != 0)
+      count = count + 2;
+    out[0] = 1.0f;
+  }
+};

@@ -63,8 +63,10 @@ struct MistakeOpx : popart::popx::Opx {
     }
     const Tensor out = graph().clone(in);
     const auto set = graph().addComputeSet("copy");
-    if (which == "writes past") {
-      const auto v = graph().addVertex(set, "WritesPast", {{"out", out}});
+    const std::map<std::string, std::string> wild = {
+        {"writes past", "WritesPast"}, {"crashes", "Crashes"}, {"never ends", "NeverEnds"}};
+    if (wild.count(which)) {
+      const auto v = graph().addVertex(set, wild.at(which), {{"out", out}});
       graph().setTileMapping(v, 3);
     } else {
       for (unsigned tile = 0; tile != 2; ++tile)

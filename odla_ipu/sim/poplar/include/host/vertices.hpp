@@ -174,16 +174,20 @@ void addField(Field *fields, unsigned &count, const char *name, const void *obje
   }
 }
 
-template <class C, void (*DescribeFields)(Field *, unsigned &)> struct Register {
+// Registers C, if it is a vertex; the companion holds one object for each.
+template <class C, void (*DescribeFields)(Field *, unsigned &)> class Register {
+public:
   explicit Register(const char *name) {
     if constexpr (isVertex<C>) {
-      static const VertexClass vertex{
-          name,          sizeof(C),     alignof(C), std::is_base_of<MultiVertex, C>::value,
-          &compute<C>, DescribeFields};
+      vertex = {name,        sizeof(C),     alignof(C), std::is_base_of<MultiVertex, C>::value,
+                &compute<C>, DescribeFields};
       registerVertex(vertex);
     }
     (void)name;
   }
+
+private:
+  VertexClass vertex;
 };
 
 } // namespace host

@@ -21,6 +21,8 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, 
 
 from . import scan
 
+AnyPath = Union[str, "os.PathLike[str]"]
+
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
 RUNTIME = HERE / "runtime"
@@ -30,7 +32,7 @@ _MANIFEST = "manifest.json"
 
 _COMMON = ["-std=c++17", "-fPIC", "-g0", "-Wno-attributes", "-DONNX_NAMESPACE=onnx"]
 _CODELET = ["-O3", "-fno-access-control", "-ffp-contract=off", "-fno-math-errno"]
-_CODELET += ["-fno-trapping-math"]
+_CODELET += ["-fno-trapping-math", "-fvisibility=hidden"]  # a name is another's in another library
 _OP = ["-O1"]
 _WIDE = ["-mavx2", "-mf16c", "-mfma", "-mbmi2"]
 _SOURCES = (".cpp", ".cc", ".cxx", ".hpp", ".h", ".inc")
@@ -53,9 +55,9 @@ class Unit(NamedTuple):
 
 
 def unit(
-    sources: Union[str, "os.PathLike[str]", Iterable[Union[str, "os.PathLike[str]"]]],
+    sources: Union[AnyPath, Iterable[AnyPath]],
     name: Optional[str] = None,
-    includes: Sequence[Union[str, "os.PathLike[str]"]] = (),
+    includes: Sequence[AnyPath] = (),
     flags: Sequence[str] = (),
     debug: bool = False,
 ) -> Unit:
@@ -69,7 +71,8 @@ def unit(
         path = Path(os.fspath(one)).absolute()
         paths += sorted(path.glob("*.cpp")) if path.is_dir() else [path]
     label = name or (paths[0].parent.name if paths else ", ".join(map(str, given)))
-    codelets, ops = [], []
+    codelets: List[Path] = []
+    ops: List[Path] = []
     for path in paths:
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -101,7 +104,7 @@ def build(wanted: Unit) -> Path:
         return ready
     compiler = _compiler(wanted.name)
     folder = cache_folder()
-    target = folder / f"{_file_name(wanted)}-{_digest([key, compiler.identity])}.so"
+    target = folder / f"{_file_name(wanted)}-{digest([key, compiler.identity])}.so"
     if not target.exists():
         base = runtime()
         with tempfile.TemporaryDirectory(dir=str(_made(folder))) as temporary:
@@ -117,7 +120,7 @@ def runtime() -> Path:
     if ready:
         return ready
     compiler = _compiler("the host Poplar")
-    folder = cache_folder() / f"runtime-{_digest([key, compiler.identity])}"
+    folder = cache_folder() / f"runtime-{digest([key, compiler.identity])}"
     if not (folder / RUNTIME_NAME).exists():
         with tempfile.TemporaryDirectory(dir=str(_made(cache_folder()))) as temporary:
             made = Path(temporary) / "runtime"
@@ -131,15 +134,37 @@ def runtime() -> Path:
     return folder / RUNTIME_NAME
 
 
-def build_all(target: Union[str, "os.PathLike[str]"], units: Sequence[Unit]) -> None:
-    """Make the runtime and ``units`` in the folder ``target``, to be installed as ``prebuilt``."""
-    folder = Path(os.fspath(target))
+def kernel_folders(kernels: Optional[AnyPath] = None) -> List[Path]:
+    """The folders below ``kernels`` (by default this package's own) that have an op."""
+    root = Path(os.fspath(kernels)).absolute() if kernels is not None else _own_kernels()
+    return sorted(path.parent for path in root.glob("*/op.cpp"))
+
+
+def kernel_unit(folder: AnyPath, debug: bool = False) -> Unit:
+    """One of this package's kernels, which share headers in ``include`` beside them."""
+    path = Path(os.fspath(folder)).absolute()
+    return unit(path, path.name, [path.parent / "include"], (), debug)
+
+
+def _own_kernels() -> Path:
+    package = HERE.parents[1]
+    installed = package / "kernels"
+    return installed if installed.is_dir() else package.parent / "kernels"
+
+
+def build_all(target: AnyPath, kernels: Optional[AnyPath] = None) -> List[str]:
+    """Make the runtime and the kernels below ``kernels`` in the folder ``target``.
+
+    ``target`` is to be installed as ``prebuilt`` beside this file.  Returns the kernels' names;
+    raises BuildError as :func:`build` does.  This module imports nothing but the standard library,
+    so that setup.py can call it before anything is installed.
+    """
+    units = [kernel_unit(folder) for folder in kernel_folders(kernels)]
+    folder = Path(os.fspath(target)).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     compiler = _compiler("the host Poplar")
     _compile_runtime(compiler, folder)
-    manifest: Dict[str, Dict[str, str]] = {
-        "runtime": {"key": _runtime_key(), "file": RUNTIME_NAME}
-    }
+    manifest: Dict[str, Dict[str, str]] = {"runtime": {"key": _runtime_key(), "file": RUNTIME_NAME}}
 
     def make(wanted: Unit) -> None:
         with tempfile.TemporaryDirectory(dir=str(_made(cache_folder()))) as temporary:
@@ -151,6 +176,7 @@ def build_all(target: Union[str, "os.PathLike[str]"], units: Sequence[Unit]) -> 
         list(pool.map(make, units))
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
     _manifest.cache_clear()
+    return [one.name for one in units]
 
 
 def cache_folder() -> Path:
@@ -178,7 +204,8 @@ def _made(folder: Path) -> Path:
 # What a built object depends on.
 
 
-def _digest(parts: Iterable[str]) -> str:
+def digest(parts: Iterable[str]) -> str:
+    """A short name for these texts together."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
@@ -200,12 +227,12 @@ def _sha256(path: Path) -> str:
 
 @functools.lru_cache(maxsize=None)
 def _include_key() -> str:
-    return _digest(_contents(_files(INCLUDE, deep=True), INCLUDE))
+    return digest(_contents(_files(INCLUDE, deep=True), INCLUDE))
 
 
 @functools.lru_cache(maxsize=None)
 def _runtime_key() -> str:
-    return _digest([_include_key(), *_contents(_files(RUNTIME), RUNTIME), *_machine_flags()])
+    return digest([_include_key(), *_contents(_files(RUNTIME), RUNTIME), *_machine_flags()])
 
 
 def _key(wanted: Unit) -> str:
@@ -218,7 +245,7 @@ def _key(wanted: Unit) -> str:
     flags = [*_COMMON, *_CODELET, *_OP, *_machine_flags(), *wanted.flags, str(wanted.debug)]
     # A test's or a caller's folder has any name; within it names count.
     parts = _contents(sorted(nearby), root)
-    return _digest([_runtime_key(), wanted.name, *parts, *flags, _sha256(Path(scan.__file__))])
+    return digest([_runtime_key(), wanted.name, *parts, *flags, _sha256(Path(scan.__file__))])
 
 
 def _file_name(wanted: Unit) -> str:
@@ -292,15 +319,11 @@ def _run(command: List[str], kernel: str, what: str) -> str:
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         errors = [line for line in lines if "error" in line or "undefined" in line] or lines
-        raise BuildError(
-            f"kernel {kernel}: {what} does not compile:\n" + "\n".join(errors[:12])
-        )
+        raise BuildError(f"kernel {kernel}: {what} does not compile:\n" + "\n".join(errors[:12]))
     return done.stdout
 
 
-def _compile(
-    wanted: Unit, compiler: _Compiler, folder: Path, libraries: Path, rpath: str
-) -> Path:
+def _compile(wanted: Unit, compiler: _Compiler, folder: Path, libraries: Path, rpath: str) -> Path:
     common = [compiler.path, *_COMMON, *_machine_flags(), "-isystem", str(INCLUDE)]
     common += [f"-I{include}" for include in wanted.includes] + list(wanted.flags)
     checked = ["-O1", "-DODLA_POPLAR_DEBUG"]
@@ -325,7 +348,7 @@ def _op_object(
     wanted: Unit, compiler: _Compiler, folder: Path, common: List[str], path: Path
 ) -> Path:
     """The object of an op, which is the same with and without checks: it is kept."""
-    key = _digest([_key(wanted._replace(debug=False)), compiler.identity, path.name])
+    key = digest([_key(wanted._replace(debug=False)), compiler.identity, path.name])
     kept = cache_folder() / "objects" / f"{key}.o"
     if not kept.exists():
         made = folder / f"{key}.o"
