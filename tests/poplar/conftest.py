@@ -24,6 +24,7 @@ def run():
     """Runs an op of a folder here, ``domain.type`` with one output for the given inputs."""
 
     def call(folder, op, *inputs, attributes=None, tiles=4, memory=1 << 20, debug=False):
+        inputs = [None if x is None else np.ascontiguousarray(x) for x in inputs]
         domain, _, name = op.rpartition(".")
         kernel = poplar.create(
             domain,

@@ -97,7 +97,7 @@ std::map<std::string, Function> functions() {
          const poplar::Function twice = g.addFunction(Repeat(2, increment(g, counters[3])));
          prog.add(Call(twice));
          prog.add(Call(twice));
-         Sequence body = increment(g, counters[4]);
+         Sequence body({increment(g, counters[4])});
          Sequence condition;
          const Tensor flag = mapped(g, BOOL, {});
          prog.add(Copy(in[0][0], flag));
