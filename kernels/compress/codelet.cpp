@@ -54,13 +54,20 @@ public:
 
   void compute() {
     const unsigned rows = source.size(), kept = unsigned(*count);
-    for (unsigned block = 0; block != blocks; ++block)
-      for (unsigned i = 0; i != rows; ++i) {
-        T *to = &output[(block * rows + i) * size];
-        const T *from = &input[(block * entries + source[i]) * size];
-        for (unsigned j = 0; j != size; ++j)
-          to[j] = i < kept ? from[j] : T(0);
-      }
+    const unsigned *places = &source[0];
+    for (unsigned block = 0; block != blocks; ++block) {
+      T *to = &output[block * rows * size];
+      const T *from = &input[block * entries * size];
+      if (size == 1)
+        for (unsigned i = 0; i != kept; ++i)
+          to[i] = from[places[i]];
+      else
+        for (unsigned i = 0; i != kept; ++i)
+          for (unsigned j = 0; j != size; ++j)
+            to[i * size + j] = from[places[i] * size + j];
+      for (unsigned i = kept * size; i < rows * size; ++i)
+        to[i] = T(0);
+    }
   }
 };
 

@@ -63,6 +63,13 @@ private:
     // Whole blocks first: their fixed size makes vector code.
     unsigned begin = 0;
     for (; begin + block <= found; begin += block) {
+      // Most boxes lie apart, which is cheap to see.
+      int isNear = iouThreshold < 0.0f;
+      for (unsigned j = begin; j != begin + block; ++j)
+        isNear |= int(bottom > tops[j]) & int(bottoms[j] > top) & int(right > lefts[j]) &
+                  int(rights[j] > left);
+      if (!isNear)
+        continue;
       int isAny = 0;
       for (unsigned j = begin; j != begin + block; ++j)
         isAny |= isOver(tops[j], lefts[j], bottoms[j], rights[j], areas[j], top, left, bottom,

@@ -245,7 +245,7 @@ def _key(wanted: Unit) -> str:
     flags = [*_COMMON, *_CODELET, *_OP, *_machine_flags(), *wanted.flags, str(wanted.debug)]
     # A test's or a caller's folder has any name; within it names count.
     parts = _contents(sorted(nearby), root)
-    return digest([_runtime_key(), wanted.name, *parts, *flags, _sha256(Path(scan.__file__))])
+    return digest([_include_key(), wanted.name, *parts, *flags, _sha256(Path(scan.__file__))])
 
 
 def _file_name(wanted: Unit) -> str:
@@ -361,7 +361,7 @@ def _op_object(
 def _compile_runtime(compiler: _Compiler, folder: Path) -> None:
     """The library, and linker scripts that let it stand for the SDK's libraries."""
     sources = [path for path in _files(RUNTIME) if path.suffix == ".cpp"]
-    common = [compiler.path, *_COMMON, "-O2", *_machine_flags(), "-I", str(INCLUDE)]
+    common = [compiler.path, *_COMMON, "-O3", *_machine_flags(), "-I", str(INCLUDE)]
     common += ["-Wno-init-list-lifetime"] if "clang" not in compiler.path else []
     with tempfile.TemporaryDirectory() as temporary:
         objects = [str(Path(temporary) / f"{path.stem}.o") for path in sources]

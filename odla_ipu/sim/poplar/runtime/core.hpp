@@ -174,10 +174,12 @@ struct Node {
   std::vector<std::int32_t> cases;
   unsigned number = 0; // compute set, function, count
   HostFunction host;
+  bool inPlace = false; // HOST: the first output is the first input
 };
 
 program::Program hostProgram(const std::string &name, const std::vector<Tensor> &inputs,
-                             const std::vector<Tensor> &outputs, HostFunction function);
+                             const std::vector<Tensor> &outputs, HostFunction function,
+                             bool inPlace = false);
 
 // A compiled program and its memory.
 struct Options {

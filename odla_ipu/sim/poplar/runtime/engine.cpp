@@ -252,13 +252,56 @@ struct Running {
 };
 thread_local Running running;
 
-// One element moves between a variable and the memory that a vertex sees.
+// Stretches of a variable, `step` bytes apart, and the memory that a vertex sees, where they lie
+// one after the other.
 struct Piece {
   unsigned variable;
   std::size_t offset;
   char *local;
   std::size_t bytes;
+  std::size_t count;
+  std::ptrdiff_t step;
+
+  template <bool Gather> void move(char *data) const {
+    char *own = data + offset;
+    switch (count == 1 ? 0 : bytes) {
+    case 1: return moveMany<Gather, 1>(own);
+    case 2: return moveMany<Gather, 2>(own);
+    case 4: return moveMany<Gather, 4>(own);
+    case 8: return moveMany<Gather, 8>(own);
+    case 16: return moveMany<Gather, 16>(own);
+    case 32: return moveMany<Gather, 32>(own);
+    }
+    char *flat = local;
+    for (std::size_t i = 0; i != count; ++i, own += step, flat += bytes)
+      Gather ? std::memcpy(flat, own, bytes) : std::memcpy(own, flat, bytes);
+  }
+
+private:
+  template <bool Gather, std::size_t Bytes> void moveMany(char *own) const {
+    const std::ptrdiff_t one = std::ptrdiff_t(Bytes);
+    Gather ? moveStrided<Bytes>(local, one, own, step, count)
+           : moveStrided<Bytes>(own, step, local, one, count);
+  }
 };
+
+// Adds stretches in their order, those of one size and distance as one piece.
+void addStretch(std::vector<Piece> &pieces, std::size_t first, unsigned variable,
+                std::size_t offset, char *local, std::size_t bytes) {
+  if (pieces.size() != first) {
+    Piece &last = pieces.back();
+    const std::ptrdiff_t step =
+        std::ptrdiff_t(offset) - std::ptrdiff_t(last.offset) -
+        std::ptrdiff_t(last.count - 1) * last.step;
+    if (last.variable == variable && last.bytes == bytes &&
+        (last.count == 1 || step == last.step)) {
+      last.step = step;
+      ++last.count;
+      return;
+    }
+  }
+  pieces.push_back({variable, offset, local, bytes, 1, 0});
+}
 
 struct ComputeStep : Step {
   struct Call {
@@ -275,7 +318,7 @@ struct ComputeStep : Step {
 
   void run() override {
     for (const Piece &piece : before)
-      moveBytes(piece.local, memory.data[piece.variable] + piece.offset, piece.bytes);
+      piece.move<true>(memory.data[piece.variable]);
     for (const Call &call : calls) {
       call.compute(call.state, 0);
       if (call.multi)
@@ -283,7 +326,7 @@ struct ComputeStep : Step {
           call.compute(call.state, worker);
     }
     for (const Piece &piece : after)
-      moveBytes(memory.data[piece.variable] + piece.offset, piece.local, piece.bytes);
+      piece.move<false>(memory.data[piece.variable]);
   }
 };
 
@@ -489,8 +532,8 @@ struct HostStep : Step {
     for (const Mover &output : outputs) {
       bool direct = output.flat();
       for (unsigned variable : output.variables())
-        for (const Mover &input : inputs)
-          direct = direct && !input.uses(variable);
+        for (std::size_t i = node.inPlace ? 1 : 0; i < inputs.size(); ++i)
+          direct = direct && !inputs[i].uses(variable);
       isDirect.push_back(direct);
     }
     in.resize(inputs.size());
@@ -924,13 +967,13 @@ private:
     }
     char *local = pool.take(edge.elements * size + lineBytes, lineBytes);
     *edge.slot = local;
+    const std::size_t firstBefore = step.before.size(), firstAfter = step.after.size();
     for (const Run &run : edge.runs) {
-      const Piece piece{run.variable, run.begin * size, local, run.size * size};
-      if (edge.field->direction != host::Direction::NONE)
-        step.before.push_back(piece);
+      const std::size_t offset = run.begin * size, bytes = run.size * size;
+      addStretch(step.before, firstBefore, run.variable, offset, local, bytes);
       if (edge.field->direction != host::Direction::IN)
-        step.after.push_back(piece);
-      local += run.size * size;
+        addStretch(step.after, firstAfter, run.variable, offset, local, bytes);
+      local += bytes;
     }
   }
 

@@ -43,8 +43,9 @@ Tensor made(Graph &graph, const poplar::Type &type, const Dims &shape, const Deb
 }
 
 void run(Sequence &prog, const char *name, const std::vector<Tensor> &inputs,
-         const std::vector<Tensor> &outputs, poplar::core::HostFunction function) {
-  prog.add(poplar::core::hostProgram(name, inputs, outputs, std::move(function)));
+         const std::vector<Tensor> &outputs, poplar::core::HostFunction function,
+         bool inPlace = false) {
+  prog.add(poplar::core::hostProgram(name, inputs, outputs, std::move(function), inPlace));
 }
 
 // Elements of any type as double; what is read and written one by one.
@@ -683,7 +684,7 @@ void update(const char *what, Graph &, const Tensor &tensor, const Tensor &slice
         }
       }
     }
-  });
+  }, true);
 }
 
 } // namespace

@@ -139,7 +139,8 @@ Sync::Sync(int, const DebugContext &name) : Program(node(Kind::SEQUENCE, name)) 
 namespace core {
 
 program::Program hostProgram(const std::string &name, const std::vector<Tensor> &inputs,
-                             const std::vector<Tensor> &outputs, HostFunction function) {
+                             const std::vector<Tensor> &outputs, HostFunction function,
+                             bool inPlace) {
   auto node = std::make_shared<Node>();
   node->kind = Kind::HOST;
   node->name = name;
@@ -148,6 +149,7 @@ program::Program hostProgram(const std::string &name, const std::vector<Tensor> 
     for (const Tensor &tensor : *list)
       node->tensors.push_back(std::make_shared<View>(tensor.view()));
   node->host = std::move(function);
+  node->inPlace = inPlace;
   return program::Program(std::move(node));
 }
 
