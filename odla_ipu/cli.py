@@ -13,6 +13,7 @@ import numpy as np
 
 from .container import MAGIC
 from .errors import FileMissing, InvalidParameter, OdlaError
+from .types import ElementType
 
 DEVICES = ["auto", "sim", "ipu", "ipu_model"]
 
@@ -137,6 +138,7 @@ def run(
     """Run MODEL (an .onnx or .odla file, or the name of a trained model) once.
 
     Inputs that are not given are filled with reproducible random numbers (integers with 0 and 1).
+    Files hold BFLOAT16 as FLOAT32.
     """
     given = {name: _load_array(file) for name, file in map(_pair, inputs)}
     executable, path = _executable(model, given, shapes, device, precision, batch)
@@ -150,6 +152,8 @@ def run(
     if folder:
         os.makedirs(folder, exist_ok=True)
         for name, array in results.items():
+            if executable.outputs[name].element_type is ElementType.BFLOAT16:
+                array = array.astype(np.float32)  # numpy reads no BFLOAT16
             np.save(os.path.join(folder, f"{name.replace('/', '_')}.npy"), array)
     if check and not _check(path, feeds, results, executable.precision):
         sys.exit(1)
@@ -253,24 +257,20 @@ def devices(as_json: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True)
 def ops(as_json: bool) -> None:
-    """List the supported ODLA ops."""
-    from .ops import OPS
-    from .registry import family, python_signature
+    """List the ODLA ops and how PopART computes each.
 
-    table = [
-        {
-            "op": name,
-            "family": family(cls),
-            "python": f"{cls.python}{python_signature(cls)}",
-            "meaning": (cls.__doc__ or "").strip().splitlines()[0],
-        }
-        for name, cls in OPS.items()
-    ]
+    By one op (direct), by several (composed), by a custom op (kernel), or not at all, since it is
+    known when the computation is compiled (constant).
+    """
+    from .ops.table import rows
+
+    table = rows()
     if as_json:
-        click.echo(json.dumps(table))
+        click.echo(json.dumps([row._asdict() for row in table]))
         return
     _table(
-        ["family", "op", "meaning"], [[row["family"], row["op"], row["meaning"]] for row in table]
+        ["family", "op", "form", "meaning"],
+        [[row.family, row.op, row.form, row.meaning] for row in table],
     )
 
 
@@ -369,13 +369,23 @@ def _feeds(arguments: Mapping[str, Any], given: Mapping[str, np.ndarray]) -> Dic
     generator = np.random.RandomState(0)
     feeds = dict(given)
     for name, kind in arguments.items():
-        if name not in feeds:
-            dtype = kind.element_type.dtype
-            if dtype.kind == "f":
-                feeds[name] = generator.standard_normal(kind.dims).astype(dtype)
-            else:
-                feeds[name] = generator.randint(0, 2, kind.dims).astype(dtype)
+        dtype = kind.element_type.dtype
+        if name in feeds:
+            feeds[name] = _from_file(feeds[name], kind.element_type)
+        elif kind.element_type.is_float:
+            feeds[name] = generator.standard_normal(kind.dims).astype(dtype)
+        else:
+            feeds[name] = generator.randint(0, 2, kind.dims).astype(dtype)
     return feeds
+
+
+def _from_file(array: np.ndarray, kind: ElementType) -> np.ndarray:
+    """The array for an argument: .npy files have BFLOAT16 as FLOAT32 or as records of 2 bytes."""
+    if kind is not ElementType.BFLOAT16:
+        return array
+    if array.dtype == "V2":
+        return array.view(kind.dtype)
+    return array.astype(kind.dtype) if array.dtype == np.float32 else array
 
 
 def _deviations(

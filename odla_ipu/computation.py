@@ -252,7 +252,7 @@ def _warn_of_nan(graph: Graph) -> None:
     for node in walk(graph.used_nodes()):
         for operand in node.operands():
             data = operand.data
-            if data is None or operand in seen or data.dtype.kind != "f":
+            if data is None or operand in seen or not operand.element_type.is_float:
                 continue
             seen.add(operand)
             # A sum is NaN only if an element is, or if infinities cancel: look closer only then.

@@ -67,7 +67,19 @@ class Program(NamedTuple):
 
 
 def compile_graph(graph: Graph, device: Optional[str], precision: str) -> "Executable":
-    """Lower ``graph`` (shapes known) and load it on the named device."""
+    """Lower ``graph`` and load it on the named device.
+
+    Raises InvalidParameter when an op's result still has an open shape.
+    """
+    for node in graph.used_nodes():
+        for result in node.outputs:
+            capacity = _capacity(result)
+            kind = result.type if capacity is None else capacity.type(result.type)
+            if not kind.is_static:
+                raise node.error(
+                    f"the result is {result.type}, whose shape is open; accepted: shapes that "
+                    "arguments and parameters fix"
+                )
     known = known_outputs(graph)
     if known:
         fed, feeds = as_fed(graph, known)
@@ -251,7 +263,10 @@ class Executable:
             if port.counter:
                 array = _first(array, int(results[port.counter][0]), port.axis)
             dtype = port.type.element_type.dtype
-            return array if array.dtype == dtype else array.astype(dtype)
+            if array.dtype == dtype:
+                return array
+            with np.errstate(all="ignore"):
+                return array.astype(dtype)
         source = given[port.source] if port.source else self._program.constants[port.name]
         return np.array(source, port.type.element_type.dtype)
 
@@ -418,8 +433,9 @@ class _Feed:
             array = np.asarray(given)
         except (TypeError, ValueError):
             raise UnsupportedType(f"{self._wanted()}, not {type(given).__name__}") from None
-        if array.dtype.kind in _NUMBERS[self.dtype.kind]:
-            return convert(array, self.type.element_type, f"input '{self.name}'")
+        kind = self.type.element_type
+        if array.dtype.kind in _NUMBERS["f" if kind.is_float else self.dtype.kind]:
+            return convert(array, kind, f"input '{self.name}'")
         return array
 
     def _wanted(self) -> str:

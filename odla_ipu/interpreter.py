@@ -103,6 +103,9 @@ class InterpretedGraph(Graph):
         node.__dict__["shaping"] = {one for one in operands if one in self.read}
         self.read.clear()
         node.outputs = tuple(InterpretedValue(self, node.id, kind, node) for kind in types)
+        if node.sized_by():  # what reads it has to know its size
+            first: Any = node.outputs[0]
+            first.type = ValueType(first.element_type, first.array.shape)
         return node.outputs
 
     def set_output(self, value: Value, name: Optional[str] = None) -> None:

@@ -20,6 +20,7 @@ operands as inputs and the other fields as attributes.
 """
 
 import enum
+import functools
 import importlib
 import pkgutil
 from typing import Any, ClassVar, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
@@ -50,6 +51,12 @@ KERNELS: Dict[str, Type["Kernel"]] = {}
 """Those of them that are kernels."""
 
 
+_TAKEN = frozenset(
+    ("called", "domain", "graph", "id", "inputs", "name", "origin", "outputs", "results", "version")
+)
+"""Names that a field cannot have: those of every node, and of parameters of ``custom_op``."""
+
+
 class CustomOp(Op, declare=False):
     """Base of the ops that are called by name; ``called`` is that name, the class's by default."""
 
@@ -60,6 +67,14 @@ class CustomOp(Op, declare=False):
         if not declare:
             return
         cls.called = cls.name = cls.__dict__.get("called") or cls.__name__
+        hidden = [
+            one.name for one in cls.fields if one.name in _TAKEN or hasattr(Op, one.attribute)
+        ]
+        if hidden:
+            raise InvalidParameter(
+                f"custom op {cls.called}: {', '.join(hidden)} means something else in every op; "
+                "give the field another name"
+            )
         other = CUSTOM_OPS.get(cls.called)
         if other is not None:
             raise InternalError(f"custom op {cls.called} is declared in {other.__module__} already")
@@ -241,11 +256,16 @@ def find_kernel(name: str) -> Type[Kernel]:
 
 def all_custom_ops() -> Dict[str, Type[CustomOp]]:
     """Every custom op by name, with the modules that declare them imported."""
+    _import_declarations()
+    return CUSTOM_OPS
+
+
+@functools.lru_cache(maxsize=None)
+def _import_declarations() -> None:
     importlib.import_module("odla_ipu.ops.custom")
     kernels = importlib.import_module("odla_ipu.kernels")
     for found in pkgutil.iter_modules(kernels.__path__):
         importlib.import_module(f"{kernels.__name__}.{found.name}")
-    return CUSTOM_OPS
 
 
 def add(

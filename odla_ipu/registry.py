@@ -23,6 +23,7 @@ form has no gradient.  An instance is a node of a graph; in its methods a field 
 import enum
 import inspect
 import keyword
+import math
 import re
 from typing import (
     Any,
@@ -89,7 +90,13 @@ class Field:
         raise InternalError(f"{self.name}: a field without a check")
 
     def reject(self, node: "Op", given: Any, accepted: str) -> InvalidParameter:
-        return node.error(f"{self.name} is {given!r}; accepted: {accepted}")
+        return node.error(f"{self.name} is {_shown(given)}; accepted: {accepted}")
+
+
+def _shown(given: Any) -> str:
+    """A wrong argument for a message, which it must not flood."""
+    text = f"{given.dtype}{list(given.shape)}" if isinstance(given, np.ndarray) else repr(given)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 class TensorField(Field):
@@ -168,9 +175,12 @@ class IntegerField(Field):
 class FloatField(Field):
     def convert(self, node: "Op", given: Any) -> float:
         try:
-            return float(given)
+            number = float(given)
         except (TypeError, ValueError, OverflowError):
             raise self.reject(node, given, "a number") from None
+        if math.isnan(number):
+            raise self.reject(node, given, "a number")
+        return number
 
 
 class BoolField(Field):
@@ -281,6 +291,7 @@ class ElementTypeField(Field):
 class ResultTypeField(Field):
     """``odla_value_type`` of a result: the op keeps the element type and infers the shape.
 
+    A ValueType, a pair of both, or the element type alone.
     Without a default, ``normalise`` fills in what the operands imply.
     """
 
@@ -290,9 +301,18 @@ class ResultTypeField(Field):
     def convert(self, node: "Op", given: Any) -> Optional[ElementType]:
         if given is None and self.default is None:
             return None
-        if isinstance(given, ValueType):
-            return given.element_type
-        return element_type(given)
+        if isinstance(given, tuple) and len(given) == 2:
+            given = given[0]
+        try:
+            kind = element_type(given)
+        except UnsupportedType as error:
+            raise UnsupportedType(f"{node.where}: {self.name}: {error}") from None
+        if kind not in ANY:
+            raise UnsupportedType(
+                f"{node.where}: {self.name} is {kind.name}; accepted: "
+                + ", ".join(one.name for one in sorted(ANY))
+            )
+        return kind
 
 
 class ValueTypeField(Field):
@@ -613,10 +633,17 @@ def _fold(node: Op, types: Sequence[ValueType]) -> Optional[Sequence[Any]]:
         if size > max(FOLD_LIMIT, sum(array.nbytes for array in arrays if array is not None)):
             return None
     with np.errstate(all="ignore"):
-        result = node.fold(*arrays)
+        result = node.fold(*map(_computed, arrays))
     if result is None:
         return None
     return result if isinstance(result, (tuple, list)) else [result]
+
+
+def _computed(array: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """The operand of a fold: BFLOAT16 as FLOAT32, which numpy and devices compute."""
+    if array is None or element_type(array.dtype) is not ElementType.BFLOAT16:
+        return array
+    return array.astype(np.float32)
 
 
 # Lookup and the Python functions.

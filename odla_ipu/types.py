@@ -70,6 +70,10 @@ class ElementType(enum.IntEnum):
             raise UnsupportedType(
                 f"{self.name} has no numpy type; use one of {', '.join(sorted(_BY_NUMPY))}"
             )
+        if self is ElementType.BFLOAT16:
+            import ml_dtypes  # only here: few computations need it
+
+            return np.dtype(ml_dtypes.bfloat16)
         return np.dtype(name)
 
     @property
@@ -119,7 +123,7 @@ _ROWS: Dict[ElementType, _Row] = {
     _E.QUINT32: _Row(None, None, 4),
     _E.QUINT64: _Row(None, None, 8),
     _E.FLOAT16: _Row("float16", "FLOAT16", 2),
-    _E.BFLOAT16: _Row(None, None, 2),
+    _E.BFLOAT16: _Row("bfloat16", None, 2),
     _E.FLOAT32: _Row("float32", "FLOAT", 4),
     _E.FLOAT64: _Row("float64", None, 8),
     _E.BOOL: _Row("bool", "BOOL", 1),
@@ -303,7 +307,7 @@ def element_type(given: Union[ElementType, str, type, np.dtype, int]) -> Element
     elif given is not None:  # numpy would read None as float64
         try:
             name = np.dtype(given).name  # type: ignore[arg-type]
-        except TypeError:
+        except (TypeError, ValueError):
             name = ""
         if name in _BY_NUMPY:
             return _BY_NUMPY[name]

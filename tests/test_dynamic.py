@@ -53,6 +53,122 @@ def test_compress(device):
         np.testing.assert_array_equal(exe.run(x=X, c=mask)["y0"], X[mask])
 
 
+def test_compress_is_one_program(device):
+    """Its size is counted as it runs; no other op reads it."""
+    exe = compiled(
+        device, lambda x, c: odla.compress(odla.neg(x), c, axis=1), x=X, c=np.ones(6, bool)
+    )
+    assert isinstance(exe, odla.Executable)
+    assert exe.outputs["y0"].shape == (4, 6)
+    for mask in np.indices((2,) * 6).reshape(6, -1).T[::5].astype(bool):
+        got = exe.run(x=X, c=mask)["y0"]
+        np.testing.assert_array_equal(got, -X[:, mask])
+        assert got.flags.c_contiguous
+
+
+def test_a_counted_value_is_output_twice_and_saved(device, tmp_path):
+    keep = np.array([True, False, True])
+    with odla.Computation() as c:
+        x, condition = odla.argument("x", (4,)), odla.argument("c", (3,), "bool")
+        kept = odla.compress(x, condition)
+        odla.output(kept, "a")
+        odla.output(kept, "b")
+    exe = c.compile(device)
+    exe.save(str(tmp_path / "a.odla"))
+    with odla.Executable.load(str(tmp_path / "a.odla"), device) as again:
+        for one in (exe, again):
+            got = one.run(x=np.float32([1, 2, 3, 4]), c=keep)
+            assert got["a"].tolist() == got["b"].tolist() == [1, 3]
+
+
+def test_what_reads_a_counted_value_has_its_size(device):
+    """Programs depend on how many entries there are, not on which."""
+
+    def build(x, c):
+        kept = odla.compress(x, c, axis=0)
+        return odla.reduce_mean(kept, axes=(0,), keep_dims=False), odla.shape(kept), kept
+
+    exe = compiled(device, build, x=X, c=np.ones(4, bool))
+    for mask in ([1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 1, 0], [0, 1, 0, 0]):
+        mask = np.array(mask, bool)
+        got = exe.run(x=X, c=mask)
+        np.testing.assert_allclose(got["y0"], X[mask].mean(0))
+        assert got["y1"].tolist() == [mask.sum(), 6]
+        np.testing.assert_array_equal(got["y2"], X[mask])
+    assert len(exe._programs) == 1 + 3
+    np.testing.assert_array_equal(exe.run(x=X, c=np.zeros(4, bool))["y2"], X[:0])
+
+
+def test_counts_of_counted_values(device):
+    """Boxes are selected, then those of a class kept, then counted on."""
+    boxes = np.float32([[[i, 0, i + 1, 1] for i in range(6)]])
+    scores = np.float32([[[0.9, 0.1, 0.8, 0.2, 0.7, 0.3], [0.1, 0.9, 0.2, 0.1, 0.1, 0.1]]])
+
+    def build(boxes, scores):
+        rows = odla.nms(boxes, scores, 9, 0.5, 0.25)
+        kinds = odla.reshape_dynamic(
+            odla.slice_dynamic(rows, np.int64([0, 1]), np.int64([2**30, 1])), np.int64([-1])
+        )
+        first = odla.compress(rows, odla.equal(kinds, np.int64(0)), axis=0)
+        return odla.gather(first, np.int64([2]), axis=1), rows
+
+    exe = compiled(device, build, boxes=boxes, scores=scores)
+    got = exe.run(boxes=boxes, scores=scores)
+    assert got["y0"].tolist() == [[0], [2], [4], [5]]
+    assert got["y1"].tolist() == [[0, 0, 0], [0, 0, 2], [0, 0, 4], [0, 0, 5], [0, 1, 1]]
+    got = exe.run(boxes=boxes, scores=scores[:, ::-1].copy())
+    assert got["y0"].tolist() == [[1]]
+
+
+def test_a_selection_with_rows_is_read_with_its_unused_ones(device):
+    boxes = np.float32([[[i, 0, i + 1, 1] for i in range(4)]])
+    scores = np.float32([[[0.9, 0.1, 0.8, 0.1]]])
+
+    def build(boxes, scores):
+        rows = odla.nms(boxes, scores, 4, 0.5, 0.25, output_value_type=("int32", (3, 3)))
+        return rows, odla.reduce_sum(rows, axes=(0,))
+
+    exe = compiled(device, build, boxes=boxes, scores=scores)
+    assert exe.outputs["y0"].shape == (3, 3)
+    got = exe.run(boxes=boxes, scores=scores)
+    assert got["y0"].tolist() == [[0, 0, 0], [0, 0, 2]] and got["y0"].dtype == np.int32
+    assert got["y1"].tolist() == [[-1, -1, 1]]
+
+
+def test_counted_values_in_branches_and_loops(device):
+    keep = np.array([True, False, True, True])
+    with odla.Computation() as c:
+        x, condition = odla.argument("x", X.shape), odla.argument("c", (4,), "bool")
+        flag = odla.argument("flag", (), "bool")
+        with odla.if_(flag) as branches:
+            with branches.then():
+                odla.output(odla.compress(x, condition, axis=0))
+            with branches.otherwise():
+                odla.output(odla.neg(x))
+        odla.output(branches.results[0], "branch")
+        with odla.loop(2) as loop:
+            total = loop.variable(odla.constant(np.zeros(6, "f4")))
+            kept = odla.compress(x, condition, axis=0)
+            loop.next(total, odla.add(total, odla.reduce_sum(kept, axes=(0,), keep_dims=False)))
+        odla.output(loop.results[0], "loop")
+    exe = c.compile(device)
+    for flag in (True, False):
+        got = exe.run(x=X, c=keep, flag=np.bool_(flag))
+        np.testing.assert_array_equal(got["branch"], X[keep] if flag else -X)
+        np.testing.assert_allclose(got["loop"], 2 * X[keep].sum(0))
+
+
+def test_a_size_that_each_iteration_decides_is_refused():
+    with odla.Computation() as c:
+        with odla.loop(2) as loop:
+            total = loop.variable(odla.argument("x", (6,)))
+            kept = odla.compress(total, odla.greater(total, 0.0))
+            loop.next(total, odla.add(total, odla.reduce_sum(kept)))
+        odla.output(loop.results[0], "y")
+    with pytest.raises(InvalidParameter, match="decides a shape inside the loop"):
+        c.compile()
+
+
 def test_slice(device):
     start, size = np.int64([1, 0]), np.int64([2, 6])
     exe = compiled(device, odla.slice_dynamic, x=X, start=start, size=size)

@@ -63,6 +63,14 @@ def test_numbers_that_shape_results():
     assert np.asarray(odla.reshape_dynamic(x, flipped)).tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
+def test_sizes_that_data_decide():
+    boxes = odla.constant(np.float32([[[0, 0, 1, 1], [0, 0, 1, 0.9], [2, 2, 3, 3]]]))
+    scores = odla.constant(np.float32([[[0.8, 0.7, 0.9]]]))
+    rows = odla.nms(boxes, scores, max_num_outputs=3, iou_threshold=0.5)
+    assert rows.shape == (2, 3)
+    assert np.asarray(odla.gather(rows, np.int64([2]), axis=1)).tolist() == [[2], [0]]
+
+
 def test_several_results():
     values, indices = odla.top_k(odla.constant(np.float32([1, 3, 2])), K=2, axis=0)
     assert np.asarray(indices).tolist() == [1, 2]

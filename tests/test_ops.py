@@ -8,15 +8,26 @@ import pytest
 import odla_ipu as odla
 from odla_ipu.ops import OPS
 
-FAMILIES = ["linalg", "math", "nn", "process", "quantization", "regions", "rnn", "text", "yolo"]
+FAMILIES = [
+    "custom",
+    "linalg",
+    "math",
+    "nn",
+    "process",
+    "quantization",
+    "regions",
+    "rnn",
+    "text",
+    "yolo",
+]
 
-_OPERANDS = {
+OPERANDS = {
     op.python: [field.name for field in op.fields if field.is_tensor] for op in OPS.values()
 }
 """Names of the values of each op, in order."""
 
 
-def _cases():
+def cases():
     for family in FAMILIES:
         samples = importlib.import_module(f"samples.{family}").SAMPLES
         references = importlib.import_module(f"reference.{family}")
@@ -33,8 +44,11 @@ def build(sample):
     with odla.Computation() as c:
         for index, operand in enumerate(sample.operands):
             operands.append(_operand(operand, f"x{index}", index in sample.constants, inputs))
-        named = dict(zip(_OPERANDS[sample.op], operands))
-        results = getattr(odla, sample.op)(**named, **sample.attributes)
+        if sample.op in OPERANDS:
+            named = dict(zip(OPERANDS[sample.op], operands))
+            results = getattr(odla, sample.op)(**named, **sample.attributes)
+        else:
+            results = odla.custom_op(sample.op, operands, **sample.attributes)
         if isinstance(results, odla.Value):
             results = (results,)
         for index, result in enumerate(results):
@@ -61,7 +75,7 @@ def _has_room(declared, dims):
     return len(declared) == len(dims) and all(a == -1 or b <= a for a, b in zip(declared, dims))
 
 
-@pytest.mark.parametrize("sample, reference", list(_cases()))
+@pytest.mark.parametrize("sample, reference", list(cases()))
 def test_op(sample, reference, device):
     c, inputs = build(sample)
     declared = c.outputs

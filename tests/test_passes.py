@@ -147,7 +147,7 @@ def test_types_without_a_device_form():
     from odla_ipu.types import ValueType
 
     graph = Graph()
-    x = graph.add_argument("x", ValueType(ElementType.BFLOAT16, (2,)))
+    x = graph.add_argument("x", ValueType(ElementType.QINT8, (2,)))
     graph.set_output(x)
-    with pytest.raises(UnsupportedType, match="BFLOAT16 cannot be computed on an IPU"):
+    with pytest.raises(UnsupportedType, match="QINT8 cannot be computed on an IPU"):
         to_device_types(graph, "fp32")

@@ -32,6 +32,8 @@ class NonMaxSuppression(Kernel):
                 f"boxes are {self.boxes.type}, scores {self.scores.type}; accepted: [B,n,4] and "
                 "[B,C,n]"
             )
+        if not 0 <= self.iou_threshold <= 1:
+            raise self.error(f"iou_threshold is {self.iou_threshold}; accepted: 0 to 1")
         if self.max_selected < 1 or self.rows < 1:
             raise self.error(
                 f"max_selected is {self.max_selected}, rows is {self.rows}; accepted: 1 and more"

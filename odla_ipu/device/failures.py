@@ -80,6 +80,8 @@ def _poplar(error: BaseException, message: str) -> OdlaError:
 def _run_time(error: BaseException, message: str) -> OdlaError:
     if "Failed to attach to device" in message:
         return _refusal(error, message)
+    if "out of data bounds" in message:  # the simulator looks; an IPU reads what is there
+        return InvalidParameter(f"{message}. An index is out of range")
     return InternalError(f"{message} ({type(error).__name__})")
 
 

@@ -52,7 +52,7 @@ def _load(kernel: Type[Kernel]) -> None:
             f"{path}, which holds the kernel {kernel.called}, is missing; {repair}"
         )
     try:
-        ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(path)
     except OSError as error:
         raise LibraryMissing(
             f"{path}, which holds the kernel {kernel.called}, cannot be loaded ({error}); {repair}"
@@ -93,7 +93,7 @@ class _NumpyKernel:
     def run(self, inputs: Sequence[Optional[np.ndarray]], outputs: Sequence[np.ndarray]) -> None:
         with np.errstate(all="ignore"):
             results = self._body(self._node, *inputs)
-        results = [results] if isinstance(results, np.ndarray) else results
+        results = results if isinstance(results, (tuple, list)) else [results]
         for output, result in zip(outputs, results):
             output[...] = result
 

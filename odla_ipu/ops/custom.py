@@ -102,6 +102,12 @@ class BitwiseNot(CustomOp):
     elementwise = True
     input = tensor(INTEGERS)
 
+    def normalise(self) -> None:
+        if self.input.element_type is ElementType.UINT64:
+            raise UnsupportedType(
+                f"{self.where}: input is UINT64, of which the device has 32 bits; cast it to UINT32"
+            )
+
     def infer(self) -> ValueType:
         return self.input.type
 

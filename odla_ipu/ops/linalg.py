@@ -42,6 +42,7 @@ class Einsum(Op):
     the letters that occur once, in alphabetical order.  An axis of size 1 broadcasts.
     """
 
+    form = "composed"
     inputs = tensors(NUMERIC)
     equation = text()
     output_dims = output_dims(checked=False)
@@ -64,8 +65,8 @@ class Einsum(Op):
 
     def _wrong(self, what: str) -> Exception:
         return self.error(
-            f"equation is {self.equation!r}: {what}; accepted: terms of letters and at most one "
-            "'...', separated by commas, then '->' and the letters of the result"
+            f"equation is {self.equation[:200]!r}: {what[:200]}; accepted: terms of letters and at "
+            "most one '...', separated by commas, then '->' and the letters of the result"
         )
 
     def _term(self, term: str, rank: int) -> Labels:

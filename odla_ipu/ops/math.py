@@ -222,6 +222,7 @@ class Reciprocal(_Unary):
 class Rsqrt(_Unary):
     """1 / sqrt(x)."""
 
+    form = "composed"
     input = tensor(FLOATS)
 
     def lower(self, b: Any) -> Any:
@@ -392,7 +393,25 @@ class Mod(_Arithmetic):
     def compute(self, b: Any, lhs: Any, rhs: Any) -> Any:
         if self.fmod:
             return b.graphcore.fmod([lhs, rhs])
-        return b.graphcore.remainder([lhs, rhs])
+        y = b.graphcore.remainder([lhs, rhs])
+        return self._of_infinity(b, lhs, rhs, y) if self.lhs.element_type.is_float else y
+
+    def _of_infinity(self, b: Any, lhs: Any, rhs: Any, y: Any) -> Any:
+        """Where rhs is infinite PopART's is NaN, but the quotient is 0 or, rounded down, -1."""
+        wide = ElementType.FLOAT32  # in FLOAT16 infinity saturates
+        zero, infinity = b.scalar(0, wide), b.scalar(np.inf, wide)
+        left, right = (
+            one if self.lhs.element_type is wide else b.cast(one, wide) for one in (lhs, rhs)
+        )
+        is_whole = b.onnx.logical_and(
+            [
+                b.onnx.equal([b.onnx.abs([right]), infinity]),
+                b.onnx.less([b.onnx.abs([left]), infinity]),
+            ]
+        )
+        signs = b.onnx.equal([b.onnx.less([left, zero]), b.onnx.less([right, zero])])
+        is_zero = b.onnx.logical_or([signs, b.onnx.equal([left, zero])])
+        return b.onnx.where([is_whole, b.onnx.where([is_zero, lhs, rhs]), y])
 
 
 class Shift(Op):
@@ -401,6 +420,7 @@ class Shift(Op):
     64-bit integers are 32 bits wide on the device.
     """
 
+    form = "composed"
     elementwise = True
     input = tensor(UNSIGNED)
     shift_amount = tensor(UNSIGNED)
@@ -441,6 +461,8 @@ class Shift(Op):
 
 class SquaredDifference(_Arithmetic):
     """(lhs - rhs) squared."""
+
+    form = "composed"
 
     def compute(self, b: Any, lhs: Any, rhs: Any) -> Any:
         difference = b.onnx.sub([lhs, rhs])
@@ -539,6 +561,7 @@ class Equal(_Comparison):
 class NotEqual(_Comparison):
     """lhs != rhs; true where one of them is NaN."""
 
+    form = "composed"
     lhs = tensor(ANY)
     rhs = tensor(ANY)
     fold = np.not_equal
@@ -562,6 +585,7 @@ class Greater(_Comparison):
 class LessOrEqual(_Comparison):
     """lhs <= rhs."""
 
+    form = "composed"
     fold = np.less_equal
 
     def lower(self, b: Any) -> Any:
@@ -572,6 +596,7 @@ class LessOrEqual(_Comparison):
 class GreaterOrEqual(_Comparison):
     """lhs >= rhs."""
 
+    form = "composed"
     fold = np.greater_equal
 
     def lower(self, b: Any) -> Any:
@@ -599,6 +624,7 @@ class Or(_Logic):
 class Xor(_Logic):
     """Logical exclusive or."""
 
+    form = "composed"
     fold = np.logical_xor
 
     def lower(self, b: Any) -> Any:

@@ -138,6 +138,7 @@ class Elu(_Activation):
 class Celu(_Activation):
     """max(0, x) + min(0, alpha * (e^(x / alpha) - 1))."""
 
+    form = "composed"
     alpha = f32(1.0)
 
     def normalise(self) -> None:
@@ -270,6 +271,8 @@ class LogSoftmax(Softmax):
 
 class Hardmax(_AlongAxis):
     """1 at the first maximum along one axis, else 0."""
+
+    form = "composed"
 
     def lower(self, b: Any) -> Any:
         kind = self.input.element_type
@@ -483,32 +486,39 @@ class LRN(_ByChannel):
         self.check_layout()
         if self.window_size < 1:
             raise self.error(f"window_size is {self.window_size}; accepted: 1 and more")
+        for name in ("alpha", "beta", "bias"):
+            if not np.isfinite(np.float32(getattr(self, name))):
+                raise self.error(f"{name} is {getattr(self, name)}; accepted: finite numbers")
 
     def infer(self) -> ValueType:
         return self.input.type
 
+    def _window(self) -> Tuple[int, float]:
+        """Size and alpha of the window cut to 2 * channels + 1: beyond, there are only zeros."""
+        size = min(self.window_size, 2 * self.input.dims[1] + 1)
+        return size, self.alpha * size / self.window_size
+
     def lower(self, b: Any) -> Any:
-        dims = self.input.dims
-        x = self.input
+        dims, x = self.input.dims, self.input
+        size, alpha = self._window()
+        if min(np.float32(alpha), np.float32(self.beta)) <= 0:
+            return self.lower_training(b)  # PopART's own is for positive ones
         if len(dims) != 4:
             x = b.reshape(x, [*dims[:2], product(dims[2:]), 1])
-        result = b.onnx.lrn(
-            [x], size=self.window_size, alpha=self.alpha, beta=self.beta, bias=self.bias
-        )
+        result = b.onnx.lrn([x], size=size, alpha=alpha, beta=self.beta, bias=self.bias)
         return result if len(dims) == 4 else b.reshape(result, dims)
 
     def lower_training(self, b: Any) -> Any:
         # The gradient of PopART's own LRN leaves the neighbours out.
-        kind, dims, size = self.input.element_type, self.input.dims, self.window_size
+        kind, dims = self.input.element_type, self.input.dims
+        size, alpha = self._window()
         before = (size - 1) // 2
         squares = b.reshape(
             b.onnx.mul([self.input, self.input]), [dims[0], 1, dims[1], product(dims[2:])]
         )
         padded = b.onnx.pad([squares, b.ints([0, 0, before, 0, 0, 0, size - 1 - before, 0])])
         mean = b.reshape(b.onnx.averagepool([padded], kernel_shape=[size, 1]), dims)
-        base = b.onnx.add(
-            [b.onnx.mul([mean, b.scalar(self.alpha, kind)]), b.scalar(self.bias, kind)]
-        )
+        base = b.onnx.add([b.onnx.mul([mean, b.scalar(alpha, kind)]), b.scalar(self.bias, kind)])
         return b.onnx.div([self.input, b.onnx.pow([base, b.scalar(self.beta, kind)])])
 
 
@@ -518,6 +528,7 @@ class LpNormalize(_ByChannel):
     Sums run over ``axes`` of the operand as it is stored; scale broadcasts against the operand.
     """
 
+    form = "composed"
     input = tensor(FLOATS)
     p = i32(2)
     input_layout = _layout()
@@ -694,6 +705,8 @@ class _Convolution(_Windowed, declare=False):
                 f"kernel is {self.kernel.type}, input is {self.input.type}; both must have the "
                 "same rank"
             )
+        if 0 in self.window:
+            raise self.error(f"kernel is {self.kernel.type}; accepted: spatial sizes of 1 and more")
         _check_group(self, "group", self.group, self.channels)
         self._check_kernel()
         self.check_vector("bias", self.bias, self.filters)
@@ -1104,6 +1117,7 @@ class NegativeLogLikeliHoodLoss(_ByChannel):
     ``output_shape`` says so.  Computed in FLOAT32.
     """
 
+    form = "composed"
     python = "negative_log_likelihood_loss"
     input = tensor(FLOATS)
     gt = tensor(INTEGERS)

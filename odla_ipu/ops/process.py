@@ -87,7 +87,10 @@ def _merged_element_type(op: Any) -> ElementType:
 
 
 class Cast(Op):
-    """input as ``target_type``: floats truncate to integers, BOOL is x != 0, integers wrap."""
+    """input as ``target_type``: floats truncate to integers, BOOL is x != 0, integers wrap.
+
+    BFLOAT16 is rounded to the nearest even from FLOAT32.
+    """
 
     elementwise = True
     input = tensor(ANY)
@@ -111,6 +114,44 @@ class Cast(Op):
         if target in BOOLS:
             return b.onnx.logical_not([b.onnx.equal([self.input, b.scalar(0, source)])])
         return b.cast(self.input, target)
+
+
+class RoundToBfloat16(Op, declare=False):
+    """FLOAT32 numbers rounded to those of BFLOAT16, halves to even; not a function of ODLA.
+
+    A sum with a power of two that is 2**16 times as large as that of x drops the bits to drop.  Of
+    a number scaled to within 2**64 of 1, Rump's (2**23 + 1) x gives that power exactly.
+    """
+
+    name = "bfloat16 rounding"
+    input = tensor(frozenset({ElementType.FLOAT32}))
+
+    def infer(self) -> ValueType:
+        return self.input.type
+
+    def lower(self, b: Any) -> Any:
+        def number(value: float) -> Any:
+            return b.scalar(value, ElementType.FLOAT32)
+
+        x, zero = self.input, number(0)
+        size = b.onnx.abs([x])
+        is_small = b.onnx.less([size, number(1)])
+        near = b.onnx.mul([size, b.onnx.where([is_small, number(2.0**64), number(2.0**-64)])])
+        q = b.onnx.mul([near, number(2.0**23 + 1)])
+        power = b.onnx.sub([q, b.onnx.mul([q, number(1 - 2.0**-24)])])
+        # Numbers below 2**-126 have the spacing of those from there on.
+        least = b.onnx.where([is_small, number(2.0**-62), zero])
+        power = b.onnx.where([b.onnx.less([power, least]), least, power])
+        shift = b.onnx.mul([power, number(1.5 * 2.0**16)])
+        rounded = b.onnx.sub([b.onnx.add([near, shift]), shift])
+        back = b.onnx.where([is_small, number(2.0**-64), number(2.0**64)])
+        rounded = b.onnx.mul([rounded, back])
+        signed = b.onnx.where([b.onnx.less([x, zero]), b.onnx.neg([rounded]), rounded])
+        # Zeros keep their sign, infinities and NaN what they are.
+        is_plain = b.onnx.logical_and(
+            [b.onnx.less([zero, size]), b.onnx.less([size, number(np.inf)])]
+        )
+        return b.onnx.where([is_plain, signed, x])
 
 
 class _Expand(Op, declare=False):
@@ -264,6 +305,10 @@ class Pad(Op):
         return b.onnx.pad([x, pads, b.scalar(0, kind)], mode="constant")
 
 
+FILL_LIMIT = 1 << 28
+"""Most elements of a Fill: 1 GiB of FLOAT32, more than an IPU holds."""
+
+
 class Fill(Op):
     """A constant of shape and element type ``type``.
 
@@ -272,6 +317,7 @@ class Fill(Op):
     is added: the same ``seed`` gives the same numbers on every device.
     """
 
+    form = "constant"
     type = value_type()
     method = choice(FillMethod, FillMethod.EYE_LIKE, "fill_method")
     p0 = f32(0.0)
@@ -284,11 +330,16 @@ class Fill(Op):
         if kind not in (ANY if is_eye else FLOATS):
             raise UnsupportedType(
                 f"{self.where}: type is {self.type}; accepted for {self.method.name}: "
-                f"{'numbers and BOOL' if is_eye else 'FLOAT16, FLOAT32, FLOAT64'}"
+                f"{'numbers and BOOL' if is_eye else 'FLOAT16, BFLOAT16, FLOAT32, FLOAT64'}"
             )
         if not self.type.is_static or (is_eye and self.type.rank != 2):
             raise self.error(
                 f"type is {self.type}; accepted: known sizes, for EYE_LIKE two of them"
+            )
+        if self.type.elements > FILL_LIMIT:
+            raise self.error(
+                f"type is {self.type}, {self.type.elements} elements; accepted: up to "
+                f"{FILL_LIMIT}, since the host makes them"
             )
         return self.type
 
@@ -540,6 +591,7 @@ class Split(Op):
 class Shape(Op):
     """The dimensions of input as INT64: a constant as soon as they are known."""
 
+    form = "constant"
     input = tensor(ANY)
     output_dims = output_dims()
     folds_from_types = True
@@ -558,6 +610,7 @@ class DimsExpand(Op):
     Compilers compute the bounds of SliceDynamic with it, so all operands are short vectors.
     """
 
+    form = "composed"
     input = tensor(_INDICES)
     original = tensor(_INDICES)
     axes = tensor(_INDICES, shaping=True)
@@ -827,6 +880,7 @@ class GatherElements(Op):
     The result has the shape of indices; negative indices count from the end.
     """
 
+    form = "composed"
     input = tensor(ANY)
     indices = tensor(INTEGERS)
     axis = i32(0)
@@ -893,6 +947,7 @@ class GatherND(Op):
     The first ``num_batch_dims`` dimensions are common; negative indices count from the end.
     """
 
+    form = "composed"
     python = "gather_nd"
     input = tensor(ANY)
     indices = tensor(INTEGERS)
@@ -963,6 +1018,7 @@ class Compress(Op):
     Without an axis input is flat.  What lies beyond the end of condition is left out.
     """
 
+    form = "kernel"
     input = tensor(ANY)
     condition = tensor(BOOLS, shaping=True)
     axis = i32(NO_AXIS)
@@ -995,22 +1051,37 @@ class Compress(Op):
             return kind.shape
         return (kind.elements if kind.is_static else UNKNOWN,)
 
+    def _room(self) -> Dim:
+        """How much a condition can select."""
+        sizes = (self._whole()[self._axis()], self.condition.shape[0])
+        if 0 in sizes:
+            return 0
+        return min(int(size) for size in sizes) if all(map(known, sizes)) else UNKNOWN
+
     def infer(self) -> ValueType:
         indices, dims = self._indices(), list(self._whole())
-        dims[self._axis()] = UNKNOWN if indices is None else len(indices)
+        if indices is not None:
+            dims[self._axis()] = len(indices)
+        else:
+            dims[self._axis()] = 0 if self._room() == 0 else UNKNOWN
         return ValueType(self.input.element_type, tuple(dims))
 
+    def _is_counted(self) -> bool:
+        """Whether the kernel selects: devices have no tensors without elements."""
+        return self.condition.data is None and 0 not in self.input.shape
+
     def shaped_by(self) -> List[Value]:
-        return []  # a run-time condition decides the size of the result, not the program
+        # Of an input without elements only the shape counts.
+        return [] if self._is_counted() or self.outputs[0].type.is_static else [self.condition]
 
     def sized_by(self) -> List[Value]:
-        return [] if self.condition.data is not None else [self.condition]
+        return [self.condition] if self._is_counted() else []
 
     def capacity(self) -> Optional[Capacity]:
-        sizes = [self._whole()[self._axis()], self.condition.shape[0]]
-        if self.condition.data is not None or not all(map(known, sizes)):
+        room = self._room()
+        if not self._is_counted() or not isinstance(room, int) or room < 1:
             return None
-        return Capacity(self._axis(), min(int(size) for size in sizes))
+        return Capacity(self._axis(), room)
 
     def fold(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
         whole = x.reshape(-1) if self.axis == NO_AXIS else x

@@ -84,6 +84,7 @@ class Quantize(_Linear):
     each index of ``axis``.  A zero point of INT8 under UINT8 asks for the bytes of INT8 numbers.
     """
 
+    form = "composed"
     input = tensor(FLOATS | {_INT32})
     scale = tensor(FLOATS)
     zero_point = optional_tensor(_NARROW)
@@ -125,6 +126,7 @@ class Dequantize(_Linear):
     under UINT8 says that input holds the bytes of INT8 numbers.
     """
 
+    form = "composed"
     input = tensor(_NARROW | {_INT32})
     scale = tensor(FLOATS)
     zero_point = optional_tensor(_NARROW | {_INT32})
@@ -136,7 +138,7 @@ class Dequantize(_Linear):
         if self.target_data_type not in FLOATS:
             raise UnsupportedType(
                 f"{self.where}: target_data_type is {self.target_data_type.name}; accepted: "
-                "FLOAT16, FLOAT32, FLOAT64"
+                "FLOAT16, BFLOAT16, FLOAT32, FLOAT64"
             )
         self.check_zero_point(self.input.element_type)
 

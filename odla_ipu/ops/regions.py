@@ -48,6 +48,8 @@ class _Regions(_ByChannel, declare=False):
     def check_regions(self) -> None:
         self.check_layout(4, 4)
         _same_type(self, "rois", self.rois)
+        if 0 in self.input.shape[1:] and 0 not in self.rois.shape:
+            raise self.error(f"input is {self.input.type}; there is nothing in it to pool")
         count, images = self.rois.shape[0] if self.rois.rank else 0, self.input.shape[0]
         if self.rois.rank != 2 or (known(self.rois.shape[1]) and self.rois.shape[1] != 4):
             raise self.error(f"rois is {self.rois.type}; accepted: [R,4] of x1, y1, x2, y2")

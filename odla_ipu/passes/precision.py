@@ -1,7 +1,8 @@
 """Element types of the graph become those that the device computes.
 
-64-bit types shrink to 32 bits, FLOAT64 to FLOAT32; in fp16 all floats become FLOAT16.  Values are
-converted where they enter and leave the device, constants here.
+64-bit types shrink to 32 bits, FLOAT64 and BFLOAT16 become FLOAT32; in fp16 all floats become
+FLOAT16.  Values are converted where they enter and leave the device, constants here; a Cast to
+BFLOAT16 rounds on the device.
 """
 
 from typing import Any, Dict, List, Mapping, Union
@@ -10,8 +11,8 @@ import numpy as np
 
 from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Carried, Graph, Node, Value, rewrite, walk
-from ..ops.process import Cast
-from ..registry import ElementTypeField, Field, ResultTypeField, ValueTypeField
+from ..ops.process import Cast, RoundToBfloat16
+from ..registry import ElementTypeField, Field, ResultTypeField, TensorField, ValueTypeField
 from ..types import ElementType, ValueType
 
 _E = ElementType
@@ -19,10 +20,16 @@ _FP32: Mapping[ElementType, ElementType] = {
     _E.INT64: _E.INT32,
     _E.UINT64: _E.UINT32,
     _E.FLOAT64: _E.FLOAT32,
+    _E.BFLOAT16: _E.FLOAT32,
 }
 PRECISIONS: Dict[str, Mapping[ElementType, ElementType]] = {
     "fp32": _FP32,
-    "fp16": {**_FP32, _E.FLOAT64: _E.FLOAT16, _E.FLOAT32: _E.FLOAT16},
+    "fp16": {
+        **_FP32,
+        _E.FLOAT64: _E.FLOAT16,
+        _E.FLOAT32: _E.FLOAT16,
+        _E.BFLOAT16: _E.FLOAT16,
+    },
 }
 """Types that change, by the name of the precision."""
 
@@ -38,10 +45,14 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
     """Requires nothing; ensures that every value has a type that PopART computes."""
 
     def rule(new: Graph, node: Node, values: Carried) -> Any:
+        if isinstance(node, Cast) and _rounds(node):
+            rounded = _rounded(new, values[node.input], node.id)
+            return [_as_type(new, rounded, device_type(_E.BFLOAT16, precision))]
         changes = {
             field.name: _attribute(node.__dict__[field.name], precision)
             for field in _type_fields(node)
         }
+        changes.update(_widened(new, node, values))
         results = node.copy_to(new, values, **changes)  # type: ignore[call-arg]
         wanted = [device_type(result.element_type, precision) for result in node.outputs]
         return [_as_type(new, result, kind) for result, kind in zip(results, wanted)]
@@ -58,8 +69,33 @@ def to_device_types(graph: Graph, precision: str) -> Graph:
     )
 
 
+def _widened(new: Graph, node: Any, values: Carried) -> Dict[str, Value]:
+    """Operands in FLOAT32 again, where the op takes no FLOAT16."""
+    changes = {}
+    for field in node.fields:
+        if not isinstance(field, TensorField) or _E.FLOAT16 in field.types:
+            continue
+        given = node.__dict__[field.attribute]
+        if given is None or not given.element_type.is_float:
+            continue
+        if values[given].element_type is _E.FLOAT16:
+            changes[field.name] = _as_type(new, values[given], _E.FLOAT32)
+    return changes
+
+
+def _rounds(node: Cast) -> bool:
+    """Whether a Cast to BFLOAT16 changes numbers: 8 bits hold those of the types left out."""
+    exact = (_E.BFLOAT16, _E.BOOL, _E.INT8, _E.UINT8)
+    return node.target_type is _E.BFLOAT16 and node.input.element_type not in exact
+
+
+def _rounded(graph: Graph, value: Value, id: str) -> Value:
+    wide = _as_type(graph, value, _E.FLOAT32)
+    return RoundToBfloat16.add(graph, {"input": wide}, id)[0]
+
+
 def _as_type(graph: Graph, value: Value, kind: ElementType) -> Value:
-    """The result of an op, cast where the op has an element type of its own."""
+    """``value`` itself, or cast."""
     if value.element_type is kind:
         return value
     return Cast.add(graph, {"input": value, "target_type": kind}, f"{value.id}_{kind.name}")[0]
@@ -81,7 +117,7 @@ def convert(data: np.ndarray, kind: ElementType, what: str) -> np.ndarray:
         return narrow
     if kind is ElementType.FLOAT16:
         return _saturated(data)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return data.astype(dtype)
 
 

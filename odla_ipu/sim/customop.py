@@ -34,12 +34,11 @@ class Info(NamedTuple):
 
 
 class Instance(Protocol):
-    """One op of a model, made once a session.
+    """One op of a model, made once a session."""
 
-    ``outputs`` has the type and shape of each output.
-    """
-
-    outputs: Sequence[Info]
+    @property
+    def outputs(self) -> Sequence[Info]:
+        """Type and shape of each output."""
 
     def run(self, inputs: Sequence[Optional[np.ndarray]], outputs: Sequence[np.ndarray]) -> None:
         """Write into ``outputs``.  Arrays are C-contiguous; an input that is left out is None.

@@ -16,6 +16,7 @@ from typing import (
     List,
     NamedTuple,
     Optional,
+    Sequence,
     Set,
     Tuple,
     Union,
@@ -28,6 +29,7 @@ from .checks import check
 from .exceptions import popart_exception
 from .mapping import map_array
 from .nodes import Info, Node
+from .operands import check_attributes, check_numbers
 from .operators import OPSETS, implemented_versions, lookup
 from .prefixes import RESERVED
 from .shapes import infer
@@ -261,6 +263,18 @@ class Limits(NamedTuple):
 DEFAULT_LIMITS = Limits()
 
 
+_MISFITS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+"""What Python raises where the parts of a node do not fit together."""
+
+
 # Reading models.
 
 
@@ -421,8 +435,8 @@ class _Builder:
     def _add(self, graph: Graph, tensor: Tensor) -> None:
         if tensor.id.startswith(_RESERVED):
             raise popart_exception(
-                f"The name of tensor {tensor.id} clashes with reserved prefix "
-                f"{tensor.id.split('___')[0]}___: rename it"
+                "Names of tensors must not clash with reserved prefix "
+                f"{tensor.id.split('___')[0]}___: rename {tensor.id}"
             )
         if tensor.id in graph.tensors:
             raise popart_exception(f"Invalid ONNX Model : repeated name {tensor.id!r}")
@@ -435,11 +449,27 @@ class _Builder:
             self._custom_op(graph, domain, node, inputs)
             return
         version = self._version(domain, node)
-        attributes = self._attributes(graph, node, inputs)
-        op = Op(domain, node.op_type, version, node.name, attributes, inputs)
-        infos = _body_infos(op) if op.bodies else self._infer(op, list(node.output))
-        check(op, self._limits.strided_slices)
-        value = folding.fold(op) if self._foldable(op) else None
+        shown = f"{domain or 'ai.onnx'}.{node.op_type}:{version} {node.name}".rstrip()
+        try:
+            operator = lookup(domain, node.op_type, self._opsets.get(domain, 1))
+            assert operator is not None, "it has a version"
+            check_numbers(operator, node)
+            attributes = self._attributes(graph, node, inputs)
+            check_attributes(operator, attributes, shown)
+            op = Op(domain, node.op_type, version, node.name, attributes, inputs)
+            infos = _body_infos(op) if op.bodies else self._infer(op, list(node.output))
+            check(op, len(node.output), self._limits.strided_slices)
+            value = folding.fold(op) if self._foldable(op) else None
+        except _MISFITS as error:
+            given = ", ".join(repr(tensor) if tensor else "none" for tensor in inputs)
+            raise popart_exception(
+                f"{shown}: its inputs ({given}) and attributes do not fit together "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        if len(infos) < len(node.output) or (op.bodies and len(infos) != len(node.output)):
+            raise popart_exception(
+                f"{shown} has {len(infos)} outputs, the model asks for {len(node.output)}"
+            )
         for name, info in zip(node.output, infos):
             op.outputs.append(self._output(graph, op, name, info, value) if name else None)
         if value is None:
@@ -560,6 +590,11 @@ class _Builder:
         """A body; its inputs have the types and shapes of the op's own inputs."""
         body = Graph(proto.name, parent=graph)
         formals = _formal_inputs(node, proto, inputs)
+        if len(formals) != len(proto.input):
+            raise popart_exception(
+                f"Op {node.name or node.op_type} passes {len(formals)} inputs to subgraph "
+                f"{proto.name!r}, which takes {len(proto.input)}"
+            )
         for value, formal in zip(proto.input, formals):
             dtype, shape = formal
             tensor = Tensor(value.name, dtype, shape)
@@ -628,12 +663,28 @@ def _formal_inputs(
         return fixed + [(t.dtype, t.shape) for t in inputs[2:] if t is not None]
     if node.op_type == "Scan":
         return _scan_inputs(node, inputs)
-    if len(inputs) != len(proto.input):
-        raise popart_exception(
-            f"Op {node.name or node.op_type} passes {len(inputs)} inputs to subgraph "
-            f"{proto.name!r}, which takes {len(proto.input)}"
-        )
+    if node.op_type == "PackedDataBlock":
+        return _packed_inputs(node, inputs)
+    for argument, value in zip(inputs, proto.input):
+        if argument is not None:
+            _check_argument(node, argument, value)
     return [(t.dtype, t.shape) for t in inputs if t is not None]
+
+
+def _check_argument(node: Any, argument: Tensor, value: Any) -> None:
+    """Refuse an argument of a Call of another type or shape than its callee declares."""
+    import onnx
+
+    kind = value.type.tensor_type
+    if not kind.elem_type or not kind.HasField("shape"):
+        return
+    dtype = _device_type(onnx.TensorProto.DataType.Name(kind.elem_type), value.name)
+    shape = tuple(dim.dim_value for dim in kind.shape.dim)
+    if (dtype, shape) != (argument.dtype, argument.shape):
+        raise popart_exception(
+            f"The argument {argument} of {node.name or node.op_type} does not match callee input "
+            f"tensor {value.name}, of type {_NAMES[dtype]} and shape {list(shape)}"
+        )
 
 
 def _scan_inputs(
@@ -656,6 +707,34 @@ def _scan_inputs(
     return formals
 
 
+def _packed_inputs(
+    node: Any, inputs: List[Optional[Tensor]]
+) -> List[Tuple[np.dtype, Tuple[int, ...]]]:
+    """Inputs of the callback: a batch of sequences of each of the packed tensors."""
+    values = {attribute.name: attribute for attribute in node.attribute}
+    longest = list(values["maxSequenceLengths"].ints)
+    batch = values["callbackBatchSize"].i
+    shown = f"Op {node.name or node.op_type}"
+    if len(inputs) != 3 * len(longest) + 2 or None in inputs:
+        raise popart_exception(
+            f"{shown} has {len(inputs)} inputs and {len(longest)} maxSequenceLengths: accepted are "
+            "data, offsets and lengths for each of these, then offsets and lengths of the result"
+        )
+    tensors = [tensor for tensor in inputs if tensor is not None]
+    tables = [t for index, t in enumerate(tensors) if index % 3 or index == 3 * len(longest)]
+    shapes = {table.shape for table in tables}
+    count = tables[0].size
+    if shapes != {(count,)} or batch < 1 or count % batch:
+        raise popart_exception(
+            f"{shown} has offsets and lengths of shapes {sorted(shapes)}: accepted are vectors of "
+            f"one length, a multiple of callbackBatchSize {batch}"
+        )
+    return [
+        (data.dtype, (batch, length, *data.shape[1:]))
+        for data, length in zip(tensors[::3], longest)
+    ]
+
+
 def _body_infos(op: Op) -> List[Info]:
     """Infos of an op's outputs from those of its bodies' outputs."""
     body = op.bodies[0]
@@ -665,19 +744,24 @@ def _body_infos(op: Op) -> List[Info]:
     if op.type == "Loop":
         carried = len(op.inputs) - 2
         trips = trip_count(op)
-        _check_carried(op, body.outputs[1 : 1 + carried])
+        _check_carried(op, op.inputs[2:], body.outputs[1 : 1 + carried])
         return infos[1 : 1 + carried] + [
             Info(tensor.info.dtype, (trips, *tensor.shape))
             for tensor in body.outputs[1 + carried :]
         ]
     if op.type == "Scan":
         return _scan_infos(op, infos)
+    if op.type == "PackedDataBlock":
+        rows = op.attributes["resultSize"]
+        return [Info(info.dtype, (rows, *(info.shape or ())[2:])) for info in infos[:1]]
     return infos
 
 
-def _check_carried(op: Op, values: List[Tensor]) -> None:
-    """Refuse a Loop of which a carried value changes its type or shape."""
-    for index, (before, after) in enumerate(zip(op.inputs[2:], values)):
+def _check_carried(op: Op, given: Sequence[Optional[Tensor]], values: List[Tensor]) -> None:
+    """Refuse a Loop or Scan of which a carried value changes its type or shape."""
+    if len(values) != len(given):
+        raise popart_exception(f"{op.label} carries {len(given)} values, its body {len(values)}")
+    for index, (before, after) in enumerate(zip(given, values)):
         assert before is not None
         if before.info != after.info:
             raise popart_exception(
@@ -720,6 +804,7 @@ def _scan_infos(op: Op, infos: List[Info]) -> List[Info]:
     scanned = op.attributes["num_scan_inputs"]
     states = len(op.inputs) - scanned
     length = scan_length(op)
+    _check_carried(op, op.inputs[:states], op.bodies[0].outputs[:states])
     axes = op.attributes.get("scan_output_axes") or [0] * (len(infos) - states)
     results = infos[:states]
     for tensor, axis in zip(op.bodies[0].outputs[states:], axes):

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple, Union
 import numpy as np
 
 from . import ir
+from .annotations import RECOMPUTE
 from .dataflow import DataFlow, InputShapeInfo
 from .devices import DeviceInfo
 from .engine import Engine, Program, Settings, load, translate
@@ -21,15 +22,19 @@ from .enums import (
     AnchorReturnTypeId,
     DataType,
     DeviceType,
+    RecomputationType,
+    RecomputeType,
     ReplicatedStreamMode,
     VirtualGraphMode,
 )
 from .exceptions import (
     OutOfMemoryException,  # noqa: F401  programs import it from popart.session
     popart_exception,
+    popart_internal_exception,
     popart_runtime_error,
 )
 from .executables import read_executable, write_executable, write_variables
+from .operands import unlisted_type
 from .options import SessionOptions
 from .patterns import Patterns
 from .settings import check_engine_options, float16_rounding
@@ -95,6 +100,7 @@ class _Session:
             variables=not userOptions.constantWeights,
         )
         self._check_collectives()
+        self._check_recomputation()
         self._translation: Any = translate(self._graph, self._settings)
         self._weights = HostWeights(self._graph)
         self._random = bool(self._translation.random) or userOptions.enableStochasticRounding
@@ -181,6 +187,18 @@ class _Session:
                     "collectives between them: set replicatedGraphCount to 1"
                 )
 
+    def _check_recomputation(self) -> None:
+        options = self._options
+        automatic = options.autoRecomputation is not RecomputationType.NoRecompute
+        if not automatic and not options.enablePipelining:
+            return
+        for op in ir.all_ops(self._graph):
+            if op.attributes.get(RECOMPUTE) == RecomputeType.Recompute.value:
+                raise popart_exception(
+                    f"A mixture of auto and manual recomputation is not supported: {op.label} has "
+                    "an annotation, and autoRecomputation or pipelining decides for all ops"
+                )
+
     # What the session knows of itself.
 
     @property
@@ -235,7 +253,13 @@ class _Session:
     def _build(self) -> None:
         self._engine = None
         self._streams = None
-        engine = load(self._translation)
+        try:
+            engine = load(self._translation)
+        except popart_internal_exception as error:
+            refusal = unlisted_type(ir.all_ops(self._graph))
+            if refusal is None:
+                raise
+            raise refusal from error
         for state in self._translation.states:
             engine.write_state(state.tensor, self._weights.array(state.tensor))
         unused = {tensor.id for tensor in self._graph.inputs if not tensor.used}
@@ -465,11 +489,15 @@ class _Session:
     def _identity(self) -> str:
         """Hash of what the executable depends on."""
         digest = hashlib.sha256()
-        digest.update(str(self._graph).encode())
-        for tensor in self._graph.variables:
-            if tensor.used and tensor.data is not None:
-                digest.update(tensor.id.encode())
-                digest.update(np.ascontiguousarray(tensor.data).view(np.uint8).data)
+        read = {tensor.id: tensor for tensor in self._graph.outputs if tensor.data is not None}
+        for op in ir.all_ops(self._graph):
+            digest.update(
+                repr((op, sorted(map(_described_attribute, op.attributes.items())))).encode()
+            )
+            read.update((tensor.id, tensor) for tensor in ir.reads(op) if tensor.data is not None)
+        for id, tensor in read.items():
+            digest.update(id.encode())
+            digest.update(np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8).data)
         anchors = sorted((id, repr(art)) for id, art in self._data_flow.anchors().items())
         digest.update(repr((self._steps, anchors, self._settings)).encode())
         return digest.hexdigest()
@@ -540,6 +568,14 @@ def _serialized(op: ir.Op) -> Dict[str, Any]:
         "inputs": [tensor.id if tensor else "" for tensor in op.inputs],
         "outputs": [repr(tensor) if tensor else "" for tensor in op.outputs],
     }
+
+
+def _described_attribute(item: Tuple[str, Any]) -> Tuple[str, str]:
+    """Name and value of an attribute; a body is told by its outputs."""
+    name, value = item
+    if isinstance(value, ir.Graph):
+        return name, repr(value.outputs)
+    return name, repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _described(port: Any) -> Tuple[str, str, List[int]]:

@@ -8,7 +8,7 @@ from onnx import helper, numpy_helper
 import odla_ipu
 from odla_ipu.frontends.onnx import read
 
-DOMAINS = ("com.microsoft",)
+DOMAINS = ("com.microsoft", "com.graphcore", "odla.ipu")
 
 
 def value_info(name, array=None, shape=None):

@@ -51,6 +51,6 @@ def test_support():
     assert backend.supports_device("CPU")
     assert backend.supports_device("sim:0")
     assert not backend.supports_device("TPU")
-    unsupported = build([helper.make_node("Unique", ["x"], ["y"])], {"x": X})
+    unsupported = build([helper.make_node("Unique", ["x"], ["y"], sorted=0)], {"x": X})
     assert not backend.is_compatible(onnx.load_from_string(unsupported), "CPU")
     assert backend.is_compatible(MODEL, "CPU")

@@ -115,7 +115,9 @@ def test_wrong_number_of_operands():
 
 
 def test_what_a_function_cannot_do_is_named():
-    lost = function("Lost", ["a"], ["b"], [helper.make_node("Unique", ["a"], ["b"], name="u")])
+    lost = function(
+        "Lost", ["a"], ["b"], [helper.make_node("Unique", ["a"], ["b"], sorted=0, name="u")]
+    )
     nodes = [
         helper.make_node("Lost", ["x"], ["t"], domain="own"),
         helper.make_node("Det", ["t"], ["y"]),

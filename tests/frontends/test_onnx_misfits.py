@@ -52,7 +52,7 @@ CASES = [
         {"reduction": "median"},
         "accepted: none, mean, sum",
     ),
-    ("GridSample", [f(1, 2, 3, 3), f(2, 2, 2, 2)], {"opset": 16}, r"accepted: \[1,H,W,2\]"),
+    ("GridSample", [f(1, 2, 3, 3), f(2, 2, 2, 2)], {"opset": 16}, "rank 4, first 1, last 2"),
     (
         "GridSample",
         [f(1, 2, 3, 3), f(1, 2, 2, 2)],
@@ -65,6 +65,31 @@ CASES = [
         {"opset": 18, "constants": [1, 2]},
         "a multiple of 4, 4",
     ),
+    ("DFT", [f(2, 4, 3)], {"opset": 17}, "1 or 2 numbers last"),
+    ("DFT", [f(2, 4, 2)], {"opset": 17, "onesided": 1}, "accepted: 1 last"),
+    ("DFT", [f(2, 4, 1)], {"opset": 17, "axis": 2}, "the last one"),
+    ("DFT", [f(2, 4, 1), ints() * 0], {"opset": 17, "constants": [1]}, "transform is 0"),
+    ("STFT", [f(1, 8, 1), ints() * 0 + 2], {"opset": 17, "constants": [1]}, "neither window nor"),
+    (
+        "STFT",
+        [f(1, 8, 1), ints() * 0 + 2, None, ints() * 0 + 9],
+        {"opset": 17, "constants": [1, 3]},
+        "frames that fit",
+    ),
+    (
+        "MelWeightMatrix",
+        [np.array(8), np.array(16), np.array(100), np.array(0.0), np.array(80.0)],
+        {"opset": 17, "constants": range(5)},
+        "beyond the last of 9 bins",
+    ),
+    ("TensorScatter", [f(2, 3, 4), f(2, 4, 4)], {"opset": 24}, "no more of it in the update"),
+    (
+        "DequantizeLinear",
+        [bytes_(4, 6), f(4, 2)],
+        {"opset": 21, "block_size": 2, "constants": [1]},
+        r"accepted: \[4, 3\]",
+    ),
+    ("BitCast", [bytes_(4)], {"opset": 26, "to": 5}, "as long as INT16"),
     ("HannWindow", [ints() - 1], {"opset": 17, "constants": [0]}, "the size is -1"),
 ]
 

@@ -793,6 +793,41 @@ for _mode in ("bilinear", "nearest"):
                 padding_mode=_padding,
                 align_corners=_align,
             )
+for _padding in ("zeros", "border", "reflection"):
+    for _align in (0, 1):
+        case(
+            f"GridSample bicubic {_padding} {_align}",
+            "GridSample",
+            [f(2, 3, 5, 4), f(2, 3, 6, 2, low=-3.3, high=3.3)],
+            opset=16,
+            mode="bicubic",
+            padding_mode=_padding,
+            align_corners=_align,
+        )
+        for _mode in ("linear", "nearest"):
+            case(
+                f"GridSample volumetric {_mode} {_padding} {_align}",
+                "GridSample",
+                [f(2, 2, 3, 5, 4), f(2, 3, 1, 6, 3, low=-3.3, high=3.3)],
+                opset=20,
+                mode=_mode,
+                padding_mode=_padding,
+                align_corners=_align,
+            )
+for _ratio in (0, 1, 3):
+    case(
+        f"RoiAlign max {_ratio}",
+        "RoiAlign",
+        [_IMAGES, _REGIONS, i64(1, 0, 2, 1, 1)],
+        constants=[1, 2],
+        opset=16,
+        mode="max",
+        output_height=3,
+        output_width=2,
+        sampling_ratio=_ratio,
+        spatial_scale=0.75,
+        coordinate_transformation_mode="output_half_pixel",
+    )
 case(
     "GridSample of one column",
     "GridSample",

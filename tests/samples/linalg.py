@@ -79,6 +79,7 @@ SAMPLES += [
     Sample("det", (x,), {}, **_MATRIX)
     for x in [
         *(_matrices(size, size) for size in (1, 2, 3, 4, 5, 7, 16)),
+        *(_matrices(3, size, size) / 4 for size in (17, 33)),
         _matrices(3, 2, 2),
         _matrices(2, 1, 3, 4, 4),
         _matrices(3, 3, dtype="float64"),
@@ -96,6 +97,8 @@ SAMPLES += [
     for x in [
         *(_matrices(size, size, condition=3) for size in (1, 2, 3, 4, 5, 7)),
         _matrices(16, 16, condition=8),
+        _matrices(2, 17, 17, condition=8),
+        _matrices(50, 50, condition=30),
         _matrices(3, 2, 2),
         _matrices(2, 1, 3, 4, 4, condition=1),
         _matrices(3, 3, dtype="float64"),

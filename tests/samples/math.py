@@ -373,3 +373,60 @@ SAMPLES += [
     Sample("shift", (np.uint32(80), np.uint32(3)), {"is_left_shift": False}),
     Sample("shift", (np.zeros((2, 0), "uint8"), np.uint8([1])), {"is_left_shift": True}),
 ]
+
+# Scalars, and tensors without elements.
+
+_yes_no = np.array([[True, False, True], [False, False, True]])
+SAMPLES += [
+    Sample(op, operands)
+    for op in ("and_", "or_", "xor")
+    for operands in [
+        (_yes_no, np.array([True, False, False])),
+        (_yes_no, np.array(True)),
+        (np.array(False), np.array(True)),
+        (_yes_no[:, :1], _yes_no[:1]),
+        (np.zeros((2, 0), bool), np.array([True])),
+    ]
+]
+SAMPLES += [
+    Sample("not_", (operand,))
+    for operand in (_yes_no, np.array(False), np.zeros((0, 3), bool), _yes_no[None, :, None])
+]
+SAMPLES += [
+    Sample(op, (operand,))
+    for op in ("is_nan", "is_inf")
+    for operand in (
+        _special.astype("float16"),
+        _special.astype("float64"),
+        np.float32(np.nan),
+        np.float32(-np.inf),
+        np.zeros((0, 2), "float16"),
+    )
+]
+SAMPLES += [
+    Sample(op, operands)
+    for op in ("less_or_equal", "greater_or_equal", "not_equal")
+    for operands in [
+        (np.float32(1), np.float32(1)),
+        (np.int32(2), _integers(3)),
+        (random(2, 0), random(0)),
+    ]
+]
+SAMPLES += [
+    Sample("mod", (random(), np.float32(0.7))),
+    Sample("mod", (random(2, 0), np.float32(0.7))),
+    Sample("mod", (_integers(), np.int32(4)), {"fmod": 1}),
+    Sample("pow", (random(low=0.5), np.float32(2.5)), rtol=1e-4),
+    Sample("pow", (random(0, 3, low=0.5), random(3))),
+    Sample("clamp", (random(),), {"lo": -0.5, "hi": 0.5}),
+    Sample("clamp", (random(3, 0),), {"lo": -0.5, "hi": 0.5}),
+    Sample("mean", ((random(2, 3), random(3), random()),)),
+    Sample("mean", ((np.float32(2), np.float32(5)),)),
+    Sample("mean", ((random(2, 0), random(1)),)),
+    Sample("mean", ((random(2, 3, dtype="float16"), random(3, dtype="float16")),), **_HALF),
+    Sample("arg_max", (random(0, 3),), {"axis": 1}),
+    Sample("arg_min", (random(2, 3, 0),), {"axis": 1, "keep_dims": False}),
+    Sample("batch_matmul", (random(0, 2, 3), random(3, 4))),
+    Sample("batch_matmul", (random(1), random(1))),
+    Sample("cum_sum", (random(2, 0), np.int64(0)), constants=(1,)),
+]

@@ -437,3 +437,32 @@ SAMPLES += [
         **_HALF,
     ),
 ]
+
+# Half precision, and tensors without elements.
+
+SAMPLES += [
+    Sample(
+        "instance_normalization",
+        (_half(2, 3, 5), _half(3), _half(3)),
+        rtol=1e-2,
+        atol=1e-2,
+    ),
+    Sample(
+        "group_normalization", (_half(2, 4, 5), None, None), {"groups": 2}, rtol=1e-2, atol=1e-2
+    ),
+    Sample("lp_normalize", (_half(2, 3, 4),), **_HALF),
+    Sample("lp_normalize", (_half(2, 3, 4),), {"p": 1, "axes": (1, 2)}, **_HALF),
+    Sample("lp_normalize", (random(2, 0, 4),), {"axes": (2,)}),
+    Sample("softmax", (random(0, 3),)),
+    Sample("log_softmax", (random(0, 3),)),
+    Sample("hardmax", (random(0, 3),)),
+    Sample("prelu", (random(0, 3), random(3))),
+    Sample("prelu", (random(), np.float32(0.25))),
+    Sample("batch_normalization", (random(0, 3, 4), random(3), random(3, low=0.5), None, None)),
+    Sample("lrn", (random(0, 3, 4, 4),), {"window_size": 3}),
+    Sample("conv", (random(0, 3, 7, 8), random(4, 3, 3, 2), None)),
+    Sample("deconv", (random(0, 3, 7, 8), random(3, 4, 3, 2), None)),
+    Sample("max_pool", (random(0, 3, 7, 8),), {"window_dims": (2, 3)}),
+    Sample("average_pool", (random(2, 0, 7, 8),), {"window_dims": (2, 3)}),
+    Sample("top_k", (random(0, 5),), {"K": 2}),
+]

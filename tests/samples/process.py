@@ -444,7 +444,7 @@ def _bools(pattern):
 
 SAMPLES += _every_type("compress", (2, 3), {"axis": 1}, _bools("x.x"), constants=(1,))
 SAMPLES += [
-    Sample("compress", (_numbers(*shape), _bools(pattern)), attributes, constants)
+    Sample("compress", (_numbers(*shape), _bools(pattern)), attributes, constants, sized=True)
     for shape, pattern, attributes in [
         ((3, 4, 5), ".xx", {"axis": 0}),
         ((3, 4, 5), "xx.x", {"axis": -2}),
@@ -457,7 +457,35 @@ SAMPLES += [
         ((3, 4), "", {"axis": 0}),
         ((3, 4), "x.x...", {"axis": 0}),
         ((3, 0), "x.x", {"axis": 0}),
+        ((0, 3), "...", {"axis": 0}),
         ((), "x", {}),
     ]
-    for constants in ((1,), (0, 1))
+    for constants in ((1,), (0, 1), (), (0,))
+]
+
+# Scalars, and tensors without elements.
+
+SAMPLES += [
+    Sample("shape", (_numbers(3, 1, 2, dtype="float16"),)),
+    Sample("broadcast", (_numbers(0, 1),), {"output_shape": (2, 0, 4)}),
+    Sample("expand_dims", (_numbers(2, 1, 0),), {"output_dims": (3, 1)}),
+    Sample("squeeze", (_numbers(1, 0, 1),), {"axes": (0,)}),
+    Sample("squeeze", (_numbers(),)),
+    Sample("split", (_numbers(4, 0), np.array(0)), {"num_split": 2}, (1,)),
+    Sample("reshape_dynamic", (_numbers(2, 3, dtype="float16"), _ints(3, -1)), {}, (1,)),
+    Sample("reshape_dynamic", (_numbers(2, 0), _ints(3, 0)), {}, (1,)),
+    Sample("reshape_dynamic", (_numbers(), _ints(1, -1)), {}, (1,)),
+    Sample("tile_dynamic", (_numbers(2, 0), _ints(3, 2)), {}, (1,)),
+    Sample("tile_dynamic", (_numbers(), _ints()), {}, (1,)),
+    Sample("slice_dynamic", (_numbers(3, 0), _ints(1, 0), _ints(2, 0)), {}, (1, 2)),
+    Sample("concat", ((_numbers(2, 0), _numbers(2, 3)),), {"axis": 1}),
+    Sample("gather", (_numbers(3, 2), np.int32(-1)), {"axis": 0}, (1,)),
+    Sample(
+        "resize_dynamic",
+        (random(1, 2, 3, 4, dtype="float16"), np.float32([1, 1, 2, 1.5]), None),
+        {"interpolation": "linear"},
+        (1,),
+        **_HALF,
+    ),
+    Sample("resize_dynamic", (_numbers(1, 2, 0, 4), None, _ints(1, 2, 0, 8)), {}, (2,)),
 ]

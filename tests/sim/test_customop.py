@@ -1,6 +1,7 @@
 """Custom ops: registration, refusals, and ops of the engine around them."""
 
 import numpy as np
+import onnx
 import pytest
 from custom_ops import DOMAIN, Elementwise, custom
 from session_run import constant, run, session_of
@@ -51,6 +52,32 @@ class TestRegistration:
         customop.register(DOMAIN, "Late", 2, lambda i, a: Elementwise(np.negative, i))
         with pytest.raises(popart.popart_exception, match=r"No class for com\.acme\.Late:1"):
             run(lambda b, o, i: b.customOp("Late", 2, DOMAIN, i, {}), {"x": X})
+
+    def test_an_onnx_file_with_a_higher_opset(self):
+        """The highest version that the opset of the domain allows is taken."""
+        for version, factor in ((1, 1.0), (2, 2.0), (4, 4.0)):
+            customop.register(
+                DOMAIN,
+                "Versioned",
+                version,
+                lambda i, a, factor=factor: Elementwise(lambda x: factor * x, i),
+            )
+        info = onnx.helper.make_tensor_value_info
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Versioned", ["x"], ["y"], domain=DOMAIN)],
+            "graph",
+            [info("x", 1, [2, 3])],
+            [info("y", 1, [2, 3])],
+        )
+        opsets = [onnx.helper.make_opsetid("", 11), onnx.helper.make_opsetid(DOMAIN, 3)]
+        model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=6)
+        session = popart.InferenceSession(
+            model.SerializeToString(),
+            popart.DataFlow(1, ["y"]),
+            popart.DeviceManager().createCpuDevice(),
+        )
+        session.prepareDevice()
+        np.testing.assert_array_equal(step(session, ["x"], [X])["y"], 2 * X)
 
 
 class TestRefusals:
@@ -446,3 +473,69 @@ class TestSessions:
             lambda b, o, i: custom(b, "Cube", i), {"x": X}, options=options, device=device
         )
         np.testing.assert_allclose(step(session, ids, [x])[name], x**3)
+
+
+class TestRandomGraphs:
+    """Graphs with custom ops anywhere, computed step by step in numpy."""
+
+    def graph(self, rng):
+        """Steps (kind, operands, custom) over two inputs, a weight and a constant."""
+        steps = []
+        for number in range(rng.randint(1, 25)):
+            kind = ["neg", "add", "sub", "branch"][rng.randint(4)]
+            operands = rng.randint(0, 4 + number, 2).tolist()
+            steps.append((kind, operands, rng.rand() < 0.4))
+        return steps
+
+    def build(self, b, o, i, steps, values):
+        ids = [*i, b.addInitializedInputTensor(values[2]), constant(b, o, values[3])]
+        for kind, (left, right), is_custom in steps:
+            x, y = ids[left], ids[right]
+            if kind == "branch":
+                condition = o.greater([o.reducesum([x], keepdims=0), constant(b, o, 0, "f4")])
+                bodies = []
+                for first, second in ((x, y), (y, x)):
+                    body = b.createSubgraphBuilder()
+                    p = body.aiOnnxOpset11
+                    z = self.op(body, p, "sub", first, second, is_custom)
+                    body.addOutputTensor(z)
+                    bodies.append(body)
+                ids.append(o.logical_if([condition], 1, *bodies)[0])
+            else:
+                ids.append(self.op(b, o, kind, x, y, is_custom))
+        return ids[4:]
+
+    def op(self, b, o, kind, x, y, is_custom):
+        if not is_custom:
+            return o.neg([x]) if kind == "neg" else getattr(o, kind)([x, y])
+        a, factor = {"neg": (-1, 0), "add": (1, 1), "sub": (1, -1)}[kind]
+        return custom(b, "ScaledSum", [x, y], a=a, b=factor)[0]
+
+    def expected(self, steps, values):
+        values = list(values)
+        for kind, (left, right), _ in steps:
+            x, y = values[left], values[right]
+            if kind == "branch":
+                values.append(y - x if x.sum() > 0 else x - y)
+            else:
+                values.append({"neg": -x, "add": x + y, "sub": x - y}[kind])
+        return values[4:]
+
+    @pytest.mark.parametrize("seed", range(25))
+    def test_graph(self, seed):
+        rng = np.random.RandomState(seed)
+        steps = self.graph(rng)
+        # Small integers: every order of summing gives the same.
+        values = [rng.randint(-3, 4, 4).astype(np.float32) for _ in range(4)]
+        expected = self.expected(steps, values)
+        kept = [k for k in range(len(steps)) if rng.rand() < 0.5 or k == len(steps) - 1]
+
+        def make(b, o, i):
+            outputs = self.build(b, o, i, steps, values)
+            return [outputs[k] for k in kept]
+
+        session, ids, outputs = session_of(make, {"a": values[0], "c": values[1]})
+        for _ in range(2):
+            anchors = step(session, ids, values[:2])
+            for k, name in zip(kept, outputs):
+                np.testing.assert_array_equal(anchors[name], expected[k])

@@ -177,7 +177,7 @@ def test_open_dimensions():
 
 
 def test_reserved_prefix():
-    refuse("clashes? with reserved prefix", [node("Relu", ["x"], ["Gradient___x"])])
+    refuse("clash with reserved prefix", [node("Relu", ["x"], ["Gradient___x"])])
 
 
 def test_repeated_name():

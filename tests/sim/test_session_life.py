@@ -359,3 +359,21 @@ def test_external_weights_at_any_offset(tmp_path, offset):
     read = np.zeros_like(weights)
     session.readWeights(popart.PyWeightsIO({w: read}))
     np.testing.assert_array_equal(read, weights)
+
+
+def test_an_executable_knows_attributes_and_constants(tmp_path):
+    def session(alpha, shift):
+        builder = popart.Builder(opsets={"ai.onnx": 11, "ai.graphcore": 1})
+        x = builder.addInputTensor("FLOAT", [2])
+        ops = builder.aiOnnxOpset11
+        bound = ops.constant(np.array([shift, 0], np.float32), False)
+        y = ops.add([ops.leakyrelu([x], alpha), bound])
+        device = popart.DeviceManager().createOfflineIPUDevice({})
+        return popart.InferenceSession(builder.getModelProto(), popart.DataFlow(1, [y]), device)
+
+    path = str(tmp_path / "file.popef")
+    session(0.1, 1).compileAndExport(path)
+    session(0.1, 1).loadExecutable(path)
+    for other in (session(0.2, 1), session(0.1, 2)):
+        with pytest.raises(popart.popart_exception, match="another model"):
+            other.loadExecutable(path)

@@ -1,6 +1,6 @@
 """Converters of operators that carry sub-graphs."""
 
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -205,30 +205,95 @@ def _stack(step: Step, loop: scopes.loop, row: Value, is_reversed: bool = False)
 
 
 @converter("Scan")
-def _scan(step: Step, *operands: Value) -> Results:
-    """A Loop that gathers its inputs by the number of the iteration."""
+def _scan(step: Step, *operands: Optional[Value]) -> Results:
     if step.opset < 9:
-        raise Unsupported(
-            "Scan of opset 8, with batches, is not converted; export opset 9 or later"
-        )
-    body = step.get("body")
+        return _scan_of_batches(step, *operands)
+    given = [one for one in operands if one is not None]
     scanned = step.get("num_scan_inputs")
-    count = len(operands) - scanned
+    states, inputs = _states(step, given, scanned)
+    ranks = [one.rank for one in inputs]
+    axes = [step.axis(*pair) for pair in zip(_listed(step, "scan_input_axes", scanned), ranks)]
+    backward = _listed(step, "scan_input_directions", scanned)
+    stacked = len(step.get("body").outputs) - len(states)
+    reverse = _listed(step, "scan_output_directions", stacked)
+    results = _scanned(step, states, inputs, axes, backward, reverse)
+    rows = [
+        _moved(step, row, step.axis(axis, row.rank))
+        for row, axis in zip(results[len(states) :], _listed(step, "scan_output_axes", stacked))
+    ]
+    return [*results[: len(states)], *rows]
+
+
+def _scan_of_batches(
+    step: Step, lengths: Optional[Value] = None, *operands: Optional[Value]
+) -> Results:
+    """Scan of opset 8: each element of the batch, the first axis, by itself.
+
+    Rows beyond the length of a sequence, which ONNX leaves undefined, are 0.
+    """
+    scanned = step.get("num_scan_inputs")
+    states, inputs = _states(step, [one for one in operands if one is not None], scanned)
+    batches = {one.dims[0] for one in [*states, *inputs] if one.rank}
+    if len(batches) != 1 or any(one.rank < 2 for one in inputs):
+        raise step.error("inputs differ in their first size; accepted: one batch, then sequences")
+    (batch,) = batches
+    longest = inputs[0].dims[1]
+    sizes = [longest] * batch
+    if lengths is not None:
+        sizes = step.integers(lengths, "sequence_lens")
+    if len(sizes) != batch or not all(0 <= size <= longest for size in sizes):
+        raise step.error(f"sequence_lens are {sizes}; accepted: {batch} numbers, 0 to {longest}")
+    backward = _listed(step, "directions", scanned)
+    stacked = len(step.get("body").outputs) - len(states)
+    made = []
+    for index, size in enumerate(sizes):
+        one_of = [step.gather(one, np.array(index), 0) for one in states]
+        rows = [step.slice(step.gather(one, np.array(index), 0), 0, 0, size) for one in inputs]
+        results = _scanned(step, one_of, rows, [0] * scanned, backward, [0] * stacked)
+        made.append(
+            [
+                one if at < len(states) else _lengthened(step, one, longest)
+                for at, one in enumerate(results)
+            ]
+        )
+    return [step.op("Stack", list(parts), axis=0) for parts in zip(*made)]
+
+
+def _lengthened(step: Step, rows: Value, count: int) -> Value:
+    missing = count - rows.dims[0]
+    if not missing:
+        return rows
+    nothing = [0] * rows.rank
+    return step.op("Pad", rows, padding_front=nothing, padding_back=[missing, *nothing[1:]])
+
+
+def _states(
+    step: Step, operands: Sequence[Value], scanned: int
+) -> Tuple[Sequence[Value], Sequence[Value]]:
+    """The initial states, and the inputs that are scanned."""
+    body, count = step.get("body"), len(operands) - scanned
     if count < 0 or scanned < 1 or len(body.inputs) != len(operands):
         raise step.error(
             f"{len(operands)} inputs, {scanned} of them scanned, for a body with "
             f"{len(body.inputs)}; accepted: as many as the body has, at least one scanned"
         )
-    states, inputs = operands[:count], operands[count:]
-    ranks = [one.rank for one in inputs]
-    axes = [step.axis(*pair) for pair in zip(_listed(step, "scan_input_axes", scanned), ranks)]
+    return operands[:count], operands[count:]
+
+
+def _scanned(
+    step: Step,
+    states: Sequence[Value],
+    inputs: Sequence[Value],
+    axes: Sequence[int],
+    backward: Sequence[int],
+    reverse: Sequence[int],
+) -> List[Value]:
+    """The last states, and the rows stacked: a Loop that gathers its inputs by its number."""
+    body, count = step.get("body"), len(states)
     lengths = {one.dims[axis] for one, axis in zip(inputs, axes)}
     if len(lengths) != 1:
         raise step.error(f"the scanned inputs have lengths {sorted(lengths)}; accepted: the same")
     length = lengths.pop()
-    backward = _listed(step, "scan_input_directions", scanned)
-    stacked = len(body.outputs) - count
-    reverse = _listed(step, "scan_output_directions", stacked)
     with scopes.loop(step.constant(length, np.int64), step.id) as loop:
         number = _counter(step, loop)
         variables = [loop.variable(one, f"{step.id}_state") for one in states]
@@ -242,12 +307,7 @@ def _scan(step: Step, *operands: Value) -> Results:
         for row, is_reversed in zip(outputs[count:], reverse):
             _stack(step, loop, row, bool(is_reversed))
     _check_shapes(loop)
-    rows = loop.results[1 + count + stacked :]
-    moved = [
-        _moved(step, row, step.axis(axis, row.rank))
-        for row, axis in zip(rows, _listed(step, "scan_output_axes", stacked))
-    ]
-    return [*loop.results[1 : 1 + count], *moved]
+    return [*loop.results[1 : 1 + count], *loop.results[1 + count + len(reverse) :]]
 
 
 def _listed(step: Step, name: str, count: int) -> List[int]:

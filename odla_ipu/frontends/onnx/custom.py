@@ -18,6 +18,8 @@ def _bitwise(step: Step, x: Value, y: Value) -> Value:
 
 @converter("BitwiseNot")
 def _bitwise_not(step: Step, x: Value) -> Value:
+    if x.element_type is ElementType.UINT64:
+        raise Unsupported("UINT64 numbers have 32 bits on the device; cast to UINT32")
     return step.custom("BitwiseNot", [x])
 
 
@@ -83,6 +85,7 @@ def _unique(step: Step, x: Value) -> List[Value]:
     ]
 
 
-@converter("AttentionMask", domain="custom")
+@converter("AttentionMask")
+@converter("AttentionMask", domain="com.graphcore")
 def _attention_mask(step: Step, index: Value, data: Value) -> Value:
     return step.custom("custom_IpuAttentionMask", [index, data])

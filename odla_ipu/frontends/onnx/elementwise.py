@@ -2,11 +2,12 @@
 
 from typing import Dict, List, Optional
 
+import ml_dtypes
 import numpy as np
 
 from ...graph import Value
 from ...ops.common import shape_without
-from ...types import ElementType
+from ...types import SIGNED, ElementType
 from .convert import Results, Step, Unsupported, converter
 from .model import element_type_of
 
@@ -154,7 +155,7 @@ def _clip(step: Step, x: Value, low: Optional[Value] = None, high: Optional[Valu
         high = step.like(x, step.get("max")) if "max" in step.node.attributes else None
     limits = [one for one in (low, high) if one is not None]
     if limits and x.element_type.is_float and all(one.is_constant for one in limits):
-        extremes = np.finfo(x.element_type.dtype)
+        extremes = ml_dtypes.finfo(x.element_type.dtype)
         lo = float(extremes.min) if low is None else step.number(low, "min")
         hi = float(extremes.max) if high is None else step.number(high, "max")
         return step.op("Clamp", x, lo=min(lo, hi), hi=hi)
@@ -194,7 +195,47 @@ def _mod(step: Step, left: Value, right: Value) -> Value:
 
 @converter("BitShift")
 def _bit_shift(step: Step, x: Value, amount: Value) -> Value:
-    return step.op("Shift", x, amount, is_left_shift=step.get("direction") == "LEFT")
+    is_left = step.get("direction") == "LEFT"
+    if x.element_type in SIGNED:
+        return step.cast(_signed_shift(step, x, amount, is_left), x.element_type)
+    return step.op("Shift", x, amount, is_left_shift=is_left)
+
+
+def _signed_shift(step: Step, x: Value, amount: Value, is_left: bool) -> Value:
+    """As INT32: times or by powers of two; a shift to the right keeps the sign."""
+    width = min(8 * x.element_type.host_bytes, 32)
+    x, amount = (step.cast(one, ElementType.INT32) for one in (x, amount))
+    zero, minus_one = step.like(x, 0), step.like(x, -1)
+    # The last power is the lowest number: no other is left of a shift by 31 to the left.
+    powers = np.array([2**bit for bit in range(width)], np.int64).astype(np.int32)
+    most = width if is_left else width - 1
+    is_within = step.op(
+        "And",
+        step.op("GreaterOrEqual", amount, zero),
+        step.op("Less", amount, step.like(x, most)),
+    )
+    held = step.op("Select", is_within, amount, zero)
+    power = step.op("Gather", step.constant(powers), held, axis=0)
+    if is_left:
+        return step.op("Select", is_within, step.op("Mul", x, power), zero)
+    is_negative = step.op("Less", x, zero)
+    # -1 - x has the bits of x inverted: not negative, and division truncates it as a shift does.
+    turned = step.op("Select", is_negative, step.op("Sub", minus_one, x), x)
+    shifted = step.op("Div", turned, power)
+    shifted = step.op("Select", is_within, shifted, zero)
+    return step.op("Select", is_negative, step.op("Sub", minus_one, shifted), shifted)
+
+
+@converter("BitCast")
+def _bit_cast(step: Step, x: Value) -> Value:
+    """Between integers of one size, which wrap."""
+    target = element_type_of(step.get("to"), step.node.label)
+    kinds = (x.element_type, target)
+    if not all(kind.is_integer or kind is ElementType.BOOL for kind in kinds):
+        raise Unsupported(f"{x.element_type.name} to {target.name}; accepted: integers")
+    if x.element_type.host_bytes != target.host_bytes:
+        raise step.error(f"the input is {x.type}; accepted: types as long as {target.name}")
+    return step.cast(x, target)
 
 
 _CHAINED = {"Max": "Max", "Min": "Min", "Sum": "Add"}
@@ -346,15 +387,6 @@ def _moved(step: Step, x: Value, axis: int, distance: int, is_reverse: bool) -> 
     if is_reverse:
         return step.concat([step.slice(x, axis, distance, size), ones], axis)
     return step.concat([ones, step.slice(x, axis, 0, size - distance)], axis)
-
-
-@converter("BitwiseNot")
-def _bitwise_not(step: Step, x: Value) -> Value:
-    """-1 - x, and for unsigned integers the largest number less x."""
-    if x.element_type is ElementType.UINT64:
-        raise Unsupported("UINT64 numbers have 32 bits on the device; cast to UINT32")
-    ones = np.invert(np.zeros((), x.element_type.dtype))
-    return step.op("Sub", step.constant(ones), x)
 
 
 @converter("TopK")

@@ -27,6 +27,7 @@ _T = onnx.TensorProto
 _ELEMENT_TYPES: Dict[int, ElementType] = {
     _T.FLOAT: ElementType.FLOAT32,
     _T.FLOAT16: ElementType.FLOAT16,
+    _T.BFLOAT16: ElementType.BFLOAT16,
     _T.DOUBLE: ElementType.FLOAT64,
     _T.INT8: ElementType.INT8,
     _T.INT16: ElementType.INT16,
@@ -290,7 +291,7 @@ class _Reader:
                 )
             return np.frombuffer(raw, dtype).reshape(dims)
         try:
-            return np.asarray(numpy_helper.to_array(tensor)).reshape(dims)
+            return np.asarray(numpy_helper.to_array(tensor), dtype).reshape(dims)
         except ValueError as error:
             raise BadFile(f"{what} does not fill its shape {list(dims)}: {error}") from None
 

@@ -10,32 +10,51 @@ from .convert import Step, Unsupported, converter
 from .linear import convolution_window, windows_of
 from .model import element_type_of
 
-_INT32 = ElementType.INT32
+_FLOAT32, _INT32 = ElementType.FLOAT32, ElementType.INT32
 
 
 @converter("DequantizeLinear")
 def _dequantize(step: Step, x: Value, scale: Value, zero: Optional[Value] = None) -> Value:
-    _check_blocks(step)
     target = scale.element_type
     if step.get("output_dtype", 0):
         target = element_type_of(step.get("output_dtype"), step.node.label)
+    if step.get("block_size", 0):
+        moved = _from_zero(step, x, None if zero is None else _of_blocks(step, x, zero))
+        wide = step.cast(_of_blocks(step, x, scale), _FLOAT32)
+        return step.cast(step.op("Mul", step.cast(moved, _FLOAT32), wide), target)
     return step.op("Dequantize", x, scale, zero, axis=_axis(step, x), target_data_type=target)
 
 
 @converter("QuantizeLinear")
 def _quantize(step: Step, x: Value, scale: Value, zero: Optional[Value] = None) -> Value:
-    _check_blocks(step)
     target = ElementType.UINT8
     if zero is not None:
         target = zero.element_type
     elif step.get("output_dtype", 0):
         target = element_type_of(step.get("output_dtype"), step.node.label)
+    if step.get("block_size", 0):
+        scaled = step.op(
+            "Div", *(step.cast(one, _FLOAT32) for one in (x, _of_blocks(step, x, scale)))
+        )
+        steps = step.op("Round", scaled)
+        if zero is not None:
+            steps = step.op("Add", steps, step.cast(_of_blocks(step, x, zero), _FLOAT32))
+        return _limited(step, steps, target)
     return step.op("Quantize", x, scale, zero, axis=_axis(step, x), target_data_type=target)
 
 
-def _check_blocks(step: Step) -> None:
-    if step.get("block_size", 0):
-        raise Unsupported("blocked quantisation is not available")
+def _of_blocks(step: Step, x: Value, numbers: Value) -> Value:
+    """Scales or zero points of blocks along the axis, one for each element of ``x``."""
+    axis, size = step.axis(step.get("axis", 1), x.rank), step.get("block_size")
+    dims = list(x.dims)
+    if size < 1 or numbers.rank != x.rank:
+        raise step.error(
+            f"block_size is {size}, scales are {numbers.type}; accepted: rank {x.rank}"
+        )
+    dims[axis] = -(-dims[axis] // size)
+    if numbers.dims != tuple(dims):
+        raise step.error(f"scales or zero points are {numbers.type}; accepted: {dims}")
+    return step.gather(numbers, np.arange(x.dims[axis]) // size, axis)
 
 
 def _axis(step: Step, x: Value) -> int:

@@ -1,6 +1,8 @@
 """Converters of operators on regions of images and on boxes."""
 
-from typing import Any, Optional
+import itertools
+import math
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -13,11 +15,14 @@ _FIRST = MemoryLayout.CHANNELS_FIRST
 
 @converter("RoiAlign")
 def _roi_align(step: Step, x: Value, rois: Value, images: Value) -> Value:
-    if step.get("mode", "avg") != "avg":
-        raise Unsupported(f"mode is '{step.get('mode')}'; accepted: avg")
-    scale = step.get("spatial_scale", 1.0)
+    mode, scale = step.get("mode", "avg"), step.get("spatial_scale", 1.0)
+    if mode not in ("avg", "max"):
+        raise step.error(f"mode is '{mode}'; accepted: avg, max")
     default = "half_pixel" if step.opset >= 16 else "output_half_pixel"
-    if step.get("coordinate_transformation_mode", default) == "half_pixel":
+    half_pixel = step.get("coordinate_transformation_mode", default) == "half_pixel"
+    if mode == "max":
+        return _largest_samples(step, x, rois, images, half_pixel)
+    if half_pixel:
         rois = _shifted(step, rois, scale)
     height, width = step.get("output_height", 1), step.get("output_width", 1)
     return _aligned(
@@ -40,6 +45,88 @@ def _shifted(step: Step, rois: Value, scale: float) -> Value:
     if known.size and ((known[:, 2:] - known[:, :2]) * scale < 1).any():
         raise Unsupported("half_pixel is not available for regions of less than one pixel")
     return step.constant(known - known.dtype.type(0.5 / scale))
+
+
+SAMPLES = 1 << 22
+"""Most samples of all regions of a RoiAlign of mode max, each of four pixels."""
+
+
+def _largest_samples(step: Step, x: Value, rois: Value, images: Value, half_pixel: bool) -> Value:
+    """The largest of the weighted corners of all samples of a cell, as onnxruntime has it.
+
+    Where the samples lie is known: constant regions are needed.
+    """
+    regions = step.known(rois, "rois, in whose cells the largest sample is wanted,")
+    numbers = step.known(images, "the images of rois").reshape(-1).astype(np.int64)
+    if x.rank != 4 or regions.shape != (len(numbers), 4):
+        raise step.error(f"the input is {x.type}, regions are {rois.type}; accepted: NCHW, [R,4]")
+    cells = step.get("output_height", 1), step.get("output_width", 1)
+    channels, sizes = x.dims[1], x.dims[2:]
+    if not len(numbers):
+        return step.constant(np.zeros([0, channels, *cells]), x.element_type.dtype)
+    sides = [
+        [
+            _samples(step, region[[side, side + 2]], cells[1 - side], sizes[1 - side], half_pixel)
+            for region in regions.astype(np.float64) * step.get("spatial_scale", 1.0)
+        ]
+        for side in (0, 1)
+    ]
+    each = [max(one.places.shape[1] for one in side) for side in sides]
+    if len(numbers) * product([*cells, *each]) > SAMPLES:
+        raise Unsupported(f"more than {SAMPLES} samples of its regions; accepted: fewer")
+    columns, rows = ([one.repeated(count) for one in side] for side, count in zip(sides, each))
+    pixels = step.reshape(step.transpose(x, [0, 2, 3, 1]), [x.dims[0] * product(sizes), channels])
+    best: Optional[Value] = None
+    # Regions, rows and columns of cells, samples in both directions.
+    row_axes, column_axes = (slice(None), None, slice(None), None), (None, slice(None), None)
+    for down, across in itertools.product((0, 1), (0, 1)):
+        places, weights = [], []
+        for number, row, column in zip(numbers, rows, columns):
+            place = (
+                row.places[..., down][row_axes] * sizes[1] + column.places[..., across][column_axes]
+            )
+            places.append(number * product(sizes) + place)
+            weights.append(
+                row.weights[..., down][row_axes] * column.weights[..., across][column_axes]
+            )
+        weight = np.stack(weights).astype(x.element_type.dtype)[..., None]
+        value = step.op("Gather", pixels, step.constant(np.stack(places), np.int32), axis=0)
+        value = step.op("Mul", value, step.constant(weight))
+        best = value if best is None else step.op("Max", best, value)
+    assert best is not None
+    # [R, height, width, samples, samples, C]
+    best = step.op("ReduceMax", best, axes=[3, 4], keep_dims=False)
+    return step.transpose(best, [0, 3, 1, 2])
+
+
+class _Samples(NamedTuple):
+    """Along one side of a region, [cell, sample, the pixel before and after]."""
+
+    places: np.ndarray
+    weights: np.ndarray
+
+    def repeated(self, count: int) -> "_Samples":
+        """As many samples in each cell; some of them more than once."""
+        chosen = np.arange(count) % self.places.shape[1]
+        return _Samples(self.places[:, chosen], self.weights[:, chosen])
+
+
+def _samples(step: Step, ends: np.ndarray, cells: int, size: int, half_pixel: bool) -> _Samples:
+    start, end = ends - 0.5 if half_pixel else ends
+    length = end - start if half_pixel else max(end - start, 1.0)
+    count = max(step.get("sampling_ratio", 0) or math.ceil(length / cells), 1)
+    if count > SAMPLES:
+        raise Unsupported(f"{count} samples in a cell; accepted: up to {SAMPLES} in all")
+    within = (np.arange(count) + 0.5) / count
+    place = start + (np.arange(cells)[:, None] + within) * length / cells
+    is_outside = (place < -1) | (place > size)
+    place = np.clip(place, 0, size - 1)
+    low = np.minimum(place.astype(np.int64), size - 1)
+    high = np.minimum(low + 1, size - 1)
+    part = place - low
+    weights = np.stack([1 - part, part], axis=-1)
+    weights[is_outside] = 0
+    return _Samples(np.stack([low, high], axis=-1), weights)
 
 
 @converter("MaxRoiPool")

@@ -163,15 +163,24 @@ def _copy_var_update(e: Emitter, op: "Op", x: List[str]) -> str:
 # Collectives.
 
 
-@emits("ReplicatedAllReduce", domain=GRAPHCORE, exact=True, native=True)
+@emits("ReplicatedAllReduce", domain=GRAPHCORE)
 def _all_reduce(e: Emitter, op: "Op", x: List[str]) -> str:
-    """With one replica the reduction is the tensor itself."""
-    return e("Identity", x[0])
+    return _reduced_alone(e, op, x[0])
 
 
-@emits("ReplicatedReduceScatter", domain=GRAPHCORE, exact=True, native=True)
+@emits("ReplicatedReduceScatter", domain=GRAPHCORE)
 def _reduce_scatter(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e.reshape(x[0], op.result.shape)
+    return e.reshape(_reduced_alone(e, op, x[0]), op.result.shape)
+
+
+_SQUARE_ADD = 7
+
+
+def _reduced_alone(e: Emitter, op: "Op", name: str) -> str:
+    """With one replica a reduction is the tensor itself, or its square."""
+    if op.attributes.get("collectiveOperator") == _SQUARE_ADD:
+        return e("Mul", name, name)
+    return e("Identity", name)
 
 
 # The host's business.
@@ -192,5 +201,6 @@ def _abort(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
 def _watch(e: Emitter, kind: str, op: "Op") -> None:
     from ..ir import Tensor
 
-    tensor = op.operand(0) if op.inputs else Tensor("", np.dtype(np.bool_), (), np.array(True))
+    given = op.inputs[0] if op.inputs else None
+    tensor = given or Tensor("", np.dtype(np.bool_), (), np.array(True))
     e.watched.append((kind, op, tensor))

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from ..ir import Op, Tensor
 
 
-@emits("Add", "Sub", "Mul", "Div")
+@emits("Add", "Sub", "Mul", "Div", "Pow")
 def _arithmetic(e: Emitter, op: "Op", x: List[str]) -> str:
-    a, b = x
-    first, second = op.operand(0), op.operand(1)
+    return e(op.type, x[0], _aligned(e, op, x[1]))
+
+
+def _aligned(e: Emitter, op: "Op", second: str) -> str:
+    """The second operand; opset 6 aligns it with an axis of the first where it is told to."""
     axis = op.attributes.get("axis")
-    if op.attributes.get("broadcast") and axis is not None and len(second.shape) < len(first.shape):
-        trailing = len(first.shape) - axis % len(first.shape) - len(second.shape)
-        b = e.reshape(b, tuple(second.shape) + (1,) * trailing)
-    return e(op.type, a, b)
+    shapes = [op.operand(index).shape for index in range(2)]
+    ranks = [len(shape) for shape in shapes]
+    if not op.attributes.get("broadcast") or axis is None or ranks[1] >= ranks[0]:
+        return second
+    return e.reshape(second, shapes[1] + (1,) * (ranks[0] - axis % ranks[0] - ranks[1]))
 
 
 @emits("Abs", "Neg", "Sign", native=False)
@@ -64,11 +68,6 @@ _FUNCTIONS = [
 @emits(*_FUNCTIONS)
 def _function(e: Emitter, op: "Op", x: List[str]) -> str:
     return e(op.type, x[0])
-
-
-@emits("Pow")
-def _pow(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e("Pow", *x)
 
 
 @emits("Relu", exact=True)
@@ -137,12 +136,17 @@ def _extremes(e: Emitter, op: "Op", x: List[str]) -> str:
 
 @emits("Equal", "Greater", "Less")
 def _comparison(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e(op.type, *x)
+    return e(op.type, x[0], _aligned(e, op, x[1]))
 
 
-@emits("And", "Or", "Not", native=True)
+@emits("And", "Or", native=True)
 def _logic(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e(op.type, *x)
+    return e(op.type, x[0], _aligned(e, op, x[1]))
+
+
+@emits("Not", native=True)
+def _not(e: Emitter, op: "Op", x: List[str]) -> str:
+    return e("Not", x[0])
 
 
 @emits("IsNaN", "IsInf", native=True)

@@ -185,8 +185,8 @@ class Emitter:
         return self.const(np.array(list(values), np.int64))
 
     def scalar(self, value: Any, like: "Tensor") -> str:
-        """A rank-0 constant of the type that ``like`` has in this graph."""
-        return self.const(np.array(value, compute_type(like.dtype)))
+        """A rank-0 constant of the type in which ops that are not native take ``like``."""
+        return self.const(np.array(value, wide_type(like.dtype)))
 
     def value(self, tensor: Optional["Tensor"]) -> str:
         """The name of a tensor's value; "" for an input that is left out."""
@@ -296,6 +296,17 @@ class Emitter:
         for op in graph.ops:
             body.emit(op)
         return body
+
+
+def rounded16(values: np.ndarray, rounding: str) -> np.ndarray:
+    """The float16 results that an op of the host gives."""
+    if rounding == Rounding.SATURATE:
+        values = np.clip(values, -FLOAT16_MAX, FLOAT16_MAX)
+    with np.errstate(over="ignore"):
+        halves = np.asarray(values).astype(np.float16)
+    if rounding == Rounding.NAN:
+        halves = np.where(np.isinf(halves), np.float16(np.nan), halves)
+    return halves
 
 
 def compute_type(dtype: Any) -> np.dtype:

@@ -1,9 +1,10 @@
 """Which ops the host runs: custom ops, ops with a numpy body, and control flow around those."""
 
-from typing import TYPE_CHECKING, Callable, Dict, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
 
-from ..customop import Instance
-from .emitter import GRAPHCORE
+from ..customop import Info, Instance
+from ..exceptions import popart_exception
+from .emitter import GRAPHCORE, RULES
 
 if TYPE_CHECKING:
     from ..ir import Graph, Op
@@ -27,6 +28,10 @@ _ONCE = frozenset(
 """Ops for which the host does something each time that they are executed."""
 
 
+FLOWS = frozenset([(GRAPHCORE, "PackedDataBlock")])
+"""Control flow that the host runs whatever the body."""
+
+
 def hosted(*op_types: str, domain: str = GRAPHCORE) -> Callable[[Make], Make]:
     """Register the decorated class or function, which makes the object that runs an op."""
 
@@ -38,13 +43,30 @@ def hosted(*op_types: str, domain: str = GRAPHCORE) -> Callable[[Make], Make]:
     return register
 
 
+def is_implemented(op: "Op") -> bool:
+    """Whether the engine or the host has the op."""
+    key = (op.domain, op.type)
+    return op.instance is not None or key in RULES or key in HOSTED or key in FLOWS
+
+
+def output_infos(op: "Op") -> List[Info]:
+    """Type and shape of its outputs. Raises popart_exception for an output without a name."""
+    infos = []
+    for index, tensor in enumerate(op.outputs):
+        if tensor is None:
+            raise popart_exception(f"Output {index} of {op.label} has no name: give it one")
+        infos.append(Info(tensor.dtype, tensor.shape))
+    return infos
+
+
 def instance_of(op: "Op", settings: "Settings") -> Instance:
     return op.instance or HOSTED[op.domain, op.type](op, settings)
 
 
 def is_hosted(op: "Op") -> bool:
     """Whether the host runs the op: onnxruntime's graphs cannot be left from inside a body."""
-    if op.instance is not None or (op.domain, op.type) in HOSTED:
+    key = (op.domain, op.type)
+    if op.instance is not None or key in HOSTED or key in FLOWS:
         return True
     return any(_needs_host(body) for body in op.bodies)
 

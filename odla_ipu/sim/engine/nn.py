@@ -266,16 +266,18 @@ def _group_normalization(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
 
 @emits("LRN")
 def _lrn(e: Emitter, op: "Op", x: List[str]) -> str:
-    """onnxruntime takes odd sizes only; an even window reaches one channel further behind."""
+    """onnxruntime takes odd sizes and rank 4 only; an even window reaches one channel further
+    behind."""
     size = op.attributes["size"]
-    if size % 2:
-        return e("LRN", x[0], **_given(op, "alpha", "beta", "bias", "size"))
     shape = op.operand(0).shape
+    if size % 2 and len(shape) == 4:
+        return e("LRN", x[0], **_given(op, "alpha", "beta", "bias", "size"))
     alpha, beta, bias = (
         e.const(np.float32(op.attributes.get(name, default)))
         for name, default in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
     )
-    rows = e.reshape(e("Mul", x[0], x[0]), [shape[0], 1, shape[1], -1])
+    elements = int(np.prod(shape[2:], dtype=np.int64))
+    rows = e.reshape(e("Mul", x[0], x[0]), [shape[0], 1, shape[1], elements])
     before = (size - 1) // 2
     padded = e("Pad", rows, e.ints([0, 0, before, 0, 0, 0, size - 1 - before, 0]))
     mean = e.reshape(e("AveragePool", padded, kernel_shape=[size, 1]), shape)

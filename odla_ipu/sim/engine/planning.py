@@ -13,8 +13,8 @@ from ..exceptions import popart_exception
 from ..ir import Graph, Op, Tensor, all_ops, outer_values, reads
 from . import rand
 from .control import written_by, written_inputs
-from .emitter import GRAPHCORE, RULES
-from .hosting import HOSTED, acts_each_time, instance_of, is_hosted
+from .emitter import GRAPHCORE
+from .hosting import acts_each_time, instance_of, is_hosted, is_implemented
 from .translation import (
     Port,
     Settings,
@@ -64,8 +64,7 @@ class Plan(NamedTuple):
 def translate(graph: Graph, settings: Settings) -> Union[Translation, Plan]:
     """Raises popart_exception for an op that the stand-in has no implementation of."""
     for op in all_ops(graph):
-        key = (op.domain, op.type)
-        if op.instance is None and key not in RULES and key not in HOSTED:
+        if not is_implemented(op):
             raise popart_exception(
                 f"No class for {op.domain or 'ai.onnx'}.{op.type}:"
                 f"{op.version}: the stand-in does not implement this op"

@@ -54,7 +54,7 @@ class Engine:
     """
 
     def __init__(self, translation: Translation, is_part: bool = False):
-        """``is_part``: other work follows a run, so its threads do not wait for the next one."""
+        """``is_part``: one of several, so its threads do not spin while others work."""
         import onnxruntime
 
         self.translation = translation
@@ -66,7 +66,7 @@ class Engine:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 4
         if is_part:
-            options.add_session_config_entry("session.force_spinning_stop", "1")
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         names = list(translation.references)
         if names:
             values = [

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..customop import Info, Instance
 from ..exceptions import popart_exception, popart_runtime_error, poplar_exception
-from ..ir import Op, Tensor, trip_count
+from ..ir import trip_count
 from ..watching import floating_point_exception
 from .emitter import GRAPHCORE
+from .hosting import output_infos
 
 if TYPE_CHECKING:
     from .planning import HostStep
@@ -52,7 +53,8 @@ class Custom(Step):
         except (popart_exception, poplar_exception):
             raise
         except Exception as error:
-            raise popart_runtime_error(f"{self.op.label} failed: {error!r}") from error
+            reason = f"{type(error).__name__}: {error}"
+            raise popart_runtime_error(f"{self.op.label} failed: {reason}") from error
 
     def run(self, generator: Generator) -> None:
         self.run_plain()
@@ -66,7 +68,7 @@ class _Flow(Step):
     """Control flow: bodies that are programs."""
 
     def __init__(self, plan: "HostStep", bodies: "List[Program]"):
-        super().__init__(plan, _infos(plan.op))
+        super().__init__(plan, output_infos(plan.op))
         self._bodies = bodies
         self._own = len(plan.op.inputs)
         self._captured = [tensor.id for tensor in plan.inputs[self._own :] if tensor is not None]
@@ -204,21 +206,54 @@ class _Scan(_Flow):
             np.copyto(output, value)
 
 
+class _Packed(_Flow):
+    """Sequences packed one after the other in the rows of tensors, in batches for the body."""
+
+    def __init__(self, plan: "HostStep", bodies: "List[Program]"):
+        super().__init__(plan, bodies)
+        body = plan.op.bodies[0]
+        self._batches = [np.zeros(tensor.shape, tensor.dtype) for tensor in body.inputs]
+        result = body.outputs[0]
+        self._result = np.zeros(result.shape, result.dtype)
+        for tensor, array in zip(body.inputs, self._batches):
+            bodies[0].place(tensor.id, array)
+        bodies[0].place(bodies[0].translation.outputs[0].name, self._result)
+
+    def run(self, generator: Generator) -> None:
+        body = self._bodies[0]
+        self._capture(body)
+        count = len(self._batches)
+        data = [self._given(3 * index) for index in range(count)]
+        spans = [self._spans(3 * index + 1, rows) for index, rows in enumerate(data)]
+        targets = self._spans(3 * count, self.outputs[0])
+        size = self.op.attributes["callbackBatchSize"]
+        self.outputs[0][...] = 0
+        for first in range(0, len(targets), size):
+            for batch, rows, sources in zip(self._batches, data, spans):
+                for slot, (start, length) in zip(batch, sources[first : first + size]):
+                    slot[:length] = rows[start : start + length]
+                    slot[length:] = 0
+            body.run(generator)
+            for slot, (start, length) in zip(self._result, targets[first : first + size]):
+                self.outputs[0][start : start + length] = slot[:length]
+
+    def _spans(self, index: int, rows: np.ndarray) -> List[Tuple[int, int]]:
+        """First row and length of each sequence. Raises popart_runtime_error for one outside."""
+        starts, lengths = self._given(index).tolist(), self._given(index + 1).tolist()
+        for start, length in zip(starts, lengths):
+            if not 0 <= start <= start + length <= len(rows):
+                raise popart_runtime_error(
+                    f"{self.op.label}: a sequence of {length} rows from row {start} lies outside "
+                    f"the {len(rows)} rows of the tensor"
+                )
+        return list(zip(starts, lengths))
+
+
 FLOWS: Dict[Tuple[str, str], Callable[[Any, Any], Step]] = {
     ("", "If"): _If,
     ("", "Loop"): _Loop,
     ("", "Scan"): _Scan,
     (GRAPHCORE, "Call"): _Call,
+    (GRAPHCORE, "PackedDataBlock"): _Packed,
 }
 """The steps of ops with bodies."""
-
-
-def _infos(op: Op) -> List[Info]:
-    """Type and shape of an op's outputs; of those that nothing reads, from the body."""
-    results = []
-    for index, tensor in enumerate(op.outputs):
-        found: Optional[Tensor] = tensor
-        if found is None:
-            raise popart_exception(f"Output {index} of {op.label} has no name: give it one")
-        results.append(Info(found.dtype, found.shape))
-    return results

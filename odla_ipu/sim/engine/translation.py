@@ -8,15 +8,15 @@ import numpy as np
 from ..exceptions import popart_exception, popart_internal_exception
 from ..ir import Graph, Op, Tensor
 from ..mapping import Place, place_of
-from . import control, elementwise, nn, rand, recurrent, reductions, shaping
+from . import control, ctc, elementwise, nn, rand, recurrent, reductions, shaping, splines
 from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, Emitter, Rounding, compute_type
 
 MAPPING_VERSION = (1, 23)
 """First version of onnxruntime that is known to map initializers of a model given as bytes; for
 older ones the stand-in maps them."""
 
-FAMILIES = (control, elementwise, nn, rand, recurrent, reductions, shaping)
-"""Importing a family fills the table of rules."""
+FAMILIES = (control, ctc, elementwise, nn, rand, recurrent, reductions, shaping, splines)
+"""Importing a family fills the tables of rules and of hosted ops."""
 
 
 class Settings(NamedTuple):

@@ -34,17 +34,12 @@ def _group_normalization(context: Context) -> Result:
     return [shape, (shape[0] * groups,), (shape[0] * groups,)]
 
 
-@rule("Dropout", types=lambda context: [context.dtype(0), _mask_type(context)])
+@rule("Dropout", types=(0, "BOOL"))
 def _dropout(context: Context) -> Result:
     ratio = context.attribute("ratio", 0.5)
     if not 0 <= ratio < 1:
         context.refuse(f"has ratio {ratio}: accepted is 0 up to, not including, 1")
     return [context.shape(0)] * 2
-
-
-def _mask_type(context: Context) -> str:
-    """ONNX gives the mask the type of the data before opset 10."""
-    return "BOOL" if context.opset >= 10 else context.dtype(0)
 
 
 def _hidden_size(context: Context, gates: int) -> int:

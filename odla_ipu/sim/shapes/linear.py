@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from ..exceptions import popart_exception
 from .elementwise import equal_types
 from .rules import GRAPHCORE, Context, Result, Shape, broadcast, rule
 
@@ -217,6 +218,10 @@ def convolutions(
         for name, (default, each) in _SIZES.items():
             length = each * spatial
             form[name] = lists[name][:length] or [default] * length
+            if len(form[name]) != length:
+                raise popart_exception(
+                    f"MultiConv has {len(form[name])} {name} for a convolution that takes {length}"
+                )
             del lists[name][:length]
         group = data[1] // weights[1] if weights[1] else 1
         result.append(Convolution(count, group, *(form[name] for name in _SIZES)))
@@ -241,6 +246,12 @@ def _multi_conv_types(context: Context) -> List[str]:
 @rule("MultiConv", domain=GRAPHCORE, types=_multi_conv_types)
 def _multi_conv(context: Context) -> Result:
     shapes = [context.shape(i) if context.has(i) else None for i in range(len(context.inputs))]
+    counts = context.required("numInputs")
+    if sum(counts) != len(shapes) or len(counts) != len(context.node.outputs):
+        context.refuse(f"has {len(shapes)} inputs for convolutions of {list(counts)} inputs")
+    for name in ("dilations", "inDilations", "strides"):
+        if any(value < 1 for value in context.attribute(name) or []):
+            context.refuse(f"has {name} {list(context.attribute(name))}: accepted are 1 and up")
     result: Result = []
     position = 0
     for form in convolutions(context.node.attributes, shapes):

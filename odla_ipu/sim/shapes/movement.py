@@ -309,12 +309,15 @@ def _grouped_gather(context: Context) -> Result:
 @rule("Scatter", "ScatterElements")
 def _scatter(context: Context) -> Result:
     shape, indices, updates = context.shape(0), context.shape(1), context.shape(2)
-    context.axis(context.attribute("axis", 0), len(shape))
+    along = context.axis(context.attribute("axis", 0), len(shape))
     if len(indices) != len(shape) or indices != updates:
         context.refuse(
             f"has data of shape {list(shape)}, indices of {list(indices)} and updates of "
             f"{list(updates)}: indices and updates must have equal shapes and the rank of data"
         )
+    others = [axis for axis in range(len(shape)) if axis != along]
+    if any(indices[axis] > shape[axis] for axis in others):
+        context.refuse(f"has indices of shape {list(indices)} beyond data of {list(shape)}")
     return [shape]
 
 

@@ -110,6 +110,7 @@ def _ctc_loss(context: Context) -> Result:
             f"has lengths of shapes {list(others[1])} and {list(others[2])}: accepted is one "
             f"a sample, [{shape[1]}]"
         )
+    _check_blank(context, shape)
     return [*_unless_none(context, (shape[1],)), shape]
 
 
@@ -121,19 +122,36 @@ def _ctc_decoder(context: Context) -> Result:
     paths, width = context.attribute("top_paths", 1), context.attribute("beam_width", 100)
     if paths > width:
         context.refuse(f"has top_paths {paths} above beam_width {width}")
+    if paths < 1:
+        context.refuse(f"has top_paths {paths}: accepted is 1 or more")
+    _check_blank(context, shape)
     steps, batch, _ = shape
+    if context.shape(1) != (batch,):
+        context.refuse(f"has lengths of shape {list(context.shape(1))}: accepted is [{batch}]")
     return [(batch, paths), (batch, paths), (batch, paths, steps)]
+
+
+def _check_blank(context: Context, shape: Shape) -> None:
+    blank = context.attribute("blank", 0)
+    if not 0 <= blank < shape[-1]:
+        context.refuse(f"has blank {blank}: accepted is a class, 0 to {shape[-1] - 1}")
 
 
 @rule("SplineBasis", domain=GRAPHCORE, types=(0, "INT32"))
 def _spline_basis(context: Context) -> Result:
     pseudo = context.shape(0)
     degree = context.required("degree")
-    if len(pseudo) != 2 or not 0 <= degree <= 3:
+    if len(pseudo) != 2 or not pseudo[1] or not 0 <= degree <= 3:
         context.refuse(
             f"has pseudo coordinates of shape {list(pseudo)} and degree {degree}: "
             "accepted are [E, D] and 0 to 3"
         )
+    for index in (1, 2):
+        if context.shape(index) != pseudo[1:]:
+            context.refuse(
+                f"has input {index} of shape {list(context.shape(index))}: "
+                f"accepted is one number a dimension, [{pseudo[1]}]"
+            )
     return [(pseudo[0], (degree + 1) ** pseudo[1])] * 2
 
 
@@ -145,6 +163,11 @@ def _spline_weighting(context: Context) -> Result:
         context.refuse(
             f"has shapes {list(data)}, {list(weight)}, {list(basis)} and {list(index)}: "
             "accepted are [E, I], [K, I, O], [E, S] and [E, S]"
+        )
+    if len({context.dtype(index) for index in range(3)}) > 1:
+        context.refuse(
+            f"has types {', '.join(map(context.dtype, range(3)))} of input, weight and basis: "
+            "accepted is one type"
         )
     return [(data[0], weight[2])]
 

@@ -115,7 +115,11 @@ class Context:
         return value % rank
 
     def axes(self, values: Sequence[int], rank: int) -> List[int]:
-        return [self.axis(value, rank) for value in values]
+        """``values`` counted from 0. Refuses one that is out of range or repeated."""
+        found = [self.axis(value, rank) for value in values]
+        if len(set(found)) != len(found):
+            self.refuse(f"has a repeated axis in {list(values)}")
+        return found
 
     def refuse(self, reason: str) -> NoReturn:
         raise popart_exception(f"{describe(self.node)} {reason}")

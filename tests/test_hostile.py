@@ -1,0 +1,164 @@
+"""Wrong and extreme arguments of every op: an error that says where, or what runs as declared.
+
+A call either raises an OdlaError that names the op and its id, or gives a node.  A program of it
+then either runs, with results of the declared types and shapes, or is refused by an OdlaError.
+"""
+
+import random
+import resource
+
+import hostile
+import numpy as np
+import pytest
+from test_ops import OPERANDS, cases
+
+import odla_ipu as odla
+from odla_ipu.errors import InternalError, OdlaError
+from odla_ipu.ops import OPS
+from odla_ipu.registry import REQUIRED
+
+DECLARED = {op.python: op for op in OPS.values()}
+SAMPLES = {}
+for _case in cases():
+    SAMPLES.setdefault(_case.values[0].op, []).append(_case.values[0])
+
+RUN_EVERY = 16
+"""Of the calls that succeed, the representative part runs each sixteenth."""
+
+MEMORY = 1 << 30
+"""No test may take more bytes."""
+
+
+def arguments_of(sample):
+    """The arguments of a sample by name; and those that are constants."""
+    given = dict(zip(OPERANDS[sample.op], sample.operands))
+    fixed = {OPERANDS[sample.op][index] for index in sample.constants}
+    return {**given, **sample.attributes}, fixed
+
+
+def changed_calls(op, sample):
+    """(arguments, constants, what changed) for each wrong value of each parameter."""
+    given, fixed = arguments_of(sample)
+    for field in DECLARED[op].fields:
+        original = given.get(field.name, field.default)
+        for value in hostile.arguments_for(field, None if original is REQUIRED else original):
+            changed = {**given, field.name: value}
+            yield changed, fixed, f"{field.name}={_brief(value)}"
+            if field.is_tensor:
+                yield changed, fixed | {field.name}, f"{field.name}={_brief(value)}, constant"
+
+
+def mixed_calls(op, seed, count):
+    """As ``changed_calls``, with several parameters changed at once, drawn by chance."""
+    generator = random.Random(f"{op} {seed}")
+    for _ in range(count):
+        given, fixed = arguments_of(generator.choice(SAMPLES[op]))
+        names = []
+        for field in generator.sample(DECLARED[op].fields, min(3, len(DECLARED[op].fields))):
+            original = given.get(field.name, field.default)
+            values = hostile.arguments_for(field, None if original is REQUIRED else original)
+            given[field.name] = generator.choice(list(values))
+            names.append(f"{field.name}={_brief(given[field.name])}")
+        yield given, fixed, ", ".join(names)
+
+
+def _brief(value):
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{list(value.shape)}"
+    return repr(value)[:80]
+
+
+def _as_operand(name, given, inputs):
+    """An argument for an array, where it can be one."""
+    if isinstance(given, (tuple, list)):
+        return [_as_operand(f"{name}_{index}", one, inputs) for index, one in enumerate(given)]
+    if not isinstance(given, np.ndarray):
+        return given
+    try:
+        value = odla.argument(name, given.shape, given.dtype)
+    except OdlaError:
+        return given
+    inputs[name] = given
+    return value
+
+
+def _called(op, arguments, fixed, what):
+    """The computation of the call and its inputs; None when it is refused."""
+    inputs = {}
+    with odla.Computation() as c:
+        operands = {
+            name: value
+            if name in fixed or name not in OPERANDS[op]
+            else _as_operand(name, value, inputs)
+            for name, value in arguments.items()
+        }
+        try:
+            results = getattr(odla, op)(**operands, id="probe")
+        except OdlaError as error:
+            assert not isinstance(error, InternalError), f"{what}: {error}"
+            text = str(error)
+            assert DECLARED[op].name in text and "'probe'" in text, f"{what}: {text}"
+            assert len(text) < 5000, what
+            return None
+        results = results if isinstance(results, tuple) else (results,)
+        if results[0].graph is not c.graph:  # the foreign value decided where the op went
+            return None
+        for index, result in enumerate(results):
+            odla.output(result, f"y{index}")
+    return c, inputs
+
+
+def _is_small(c, arguments):
+    types = [*c.arguments.values(), *c.outputs.values()]
+    if any(kind.is_static and kind.elements > 1 << 20 for kind in types):
+        return False
+    # The simulator's engine takes memory for every pixel of a region of ROIAlign.
+    return not ("sampling_ratio" in arguments and arguments.get("scale", 1) > 1e3)
+
+
+def _run(c, inputs, device, what):
+    try:
+        results = c.run(inputs, device=device)
+    except OdlaError as error:
+        assert not isinstance(error, InternalError), f"{what}: {error}"
+        return
+    for name, result in results.items():
+        kind = c.outputs[name]
+        assert result.dtype == kind.element_type.dtype, what
+        assert len(result.shape) == kind.rank, what
+        assert all(a in (b, -1) for a, b in zip(kind.shape, result.shape)), what
+
+
+def check(op, calls, device, every=1):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    accepted = 0
+    for arguments, fixed, what in calls:
+        called = _called(op, arguments, fixed, what)
+        if called is None or not _is_small(called[0], arguments):
+            continue
+        accepted += 1
+        if accepted % every == 0:
+            _run(*called, device, what)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (after - before) * 1024 < MEMORY
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("op", sorted(SAMPLES))
+def test_one_parameter(op, device):
+    check(op, changed_calls(op, SAMPLES[op][0]), device, RUN_EVERY)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("op", sorted(SAMPLES))
+def test_one_parameter_of_every_sample(op, device):
+    for sample in SAMPLES[op]:
+        check(op, changed_calls(op, sample), device, RUN_EVERY)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("op", sorted(SAMPLES))
+def test_several_parameters(op, device):
+    check(op, mixed_calls(op, 0, 200), device)
