@@ -219,7 +219,7 @@ def _moves():
                 inputs = [x, indices, updates]
                 expected = lambda x=inputs, a=a: oracle.scatter(*x, **a)  # noqa: E731
                 tolerance = EXACT if x.dtype.kind == "i" else _tolerance(dtype)
-                _add("scatter_elements", "ScatterElements", inputs, a, expected, tolerance)
+                _add("scatter_reduce", "ScatterReduce", inputs, a, expected, tolerance)
         _tuples(dtype)
 
 
@@ -254,7 +254,7 @@ def _tuples(dtype):
             expected = lambda x=inputs, r=reduction: oracle.scatter_nd(*x, r)  # noqa: E731
             tolerance = EXACT if x.dtype.kind == "i" else _tolerance(dtype)
             given = {"reduction": reduction}
-            _add("scatter_nd", "ScatterND", inputs, given, expected, tolerance)
+            _add("scatter_nd_reduce", "ScatterNDReduce", inputs, given, expected, tolerance)
 
 
 def _sequences():

@@ -1,4 +1,4 @@
-// ScatterElements: some columns a vertex, in which updates come in their order.
+// ScatterReduce: some columns a vertex, in which updates come in their order.
 #include "../include/odla_columns.hpp"
 
 using namespace odla;
@@ -39,7 +39,7 @@ struct Lowering : Opx<Attributes> {
     const auto work = graph().addComputeSet(debugContext("put"));
     shareAmongWorkers(indices.numElements() / rows, isAxisLast ? 1 : 8,
                       [&](unsigned tile, std::size_t begin, std::size_t end) {
-                        const auto made = vertex("scatter_elements", work, name, tile);
+                        const auto made = vertex("scatter_reduce", work, name, tile);
                         connect(made, "output", someColumns(to, isAxisLast, begin, end));
                         connect(made, "indices", someColumns(at, isAxisLast, begin, end));
                         connect(made, "updates", someColumns(from, isAxisLast, begin, end));
@@ -56,4 +56,4 @@ struct Lowering : Opx<Attributes> {
 
 } // namespace
 
-ODLA_KERNEL(ScatterElements, Attributes, infer, Lowering, 3)
+ODLA_KERNEL(ScatterReduce, Attributes, infer, Lowering, 3)

@@ -1,11 +1,11 @@
-"""ScatterND: slices put, added, ... where tuples of indices say."""
+"""ScatterNDReduce: slices put, added, ... where tuples of indices say."""
 
 from odla_ipu.kernel import Kernel
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import NUMERIC, ElementType, ValueType
 
 
-class ScatterND(Kernel):
+class ScatterNDReduce(Kernel):
     """ONNX ScatterND-18: ``input`` with ``updates`` as the slices that tuples of indices name.
 
     ``indices`` are INT32, each tuple in its last axis.  Negative ones count from the end; what is

@@ -1,11 +1,11 @@
-"""ScatterElements: elements put, added, ... where indices along one axis say."""
+"""ScatterReduce: elements put, added, ... where indices along one axis say."""
 
 from odla_ipu.kernel import Kernel
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import NUMERIC, ElementType, ValueType, known
 
 
-class ScatterElements(Kernel):
+class ScatterReduce(Kernel):
     """ONNX ScatterElements-18: ``input`` with ``updates`` where ``indices`` say along ``axis``.
 
     ``indices`` INT32 and ``updates`` have one shape, of the rank of ``input`` and off the axis at

@@ -1,4 +1,4 @@
-// ScatterND: vertices find the rows; floats are put and added by the library, the rest by vertices
+// ScatterNDReduce: vertices find the rows; floats are put and added by the library, the rest by vertices
 // that own columns or, where they are few, rows.
 #include "../include/odla_kernel.hpp"
 
@@ -50,7 +50,7 @@ struct Lowering : Opx<Attributes> {
     const Tensor target = variable(poplar::UNSIGNED_INT, {count}, "target");
     const auto find = graph().addComputeSet(debugContext("find"));
     shareAmongWorkers(count, 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
-      const auto made = vertex("scatter_nd", find, "UpdatedRows", tile);
+      const auto made = vertex("scatter_nd_reduce", find, "UpdatedRows", tile);
       connect(made, "indices", indices.flatten().slice(begin * length, end * length));
       connect(made, "target", target.slice(begin, end));
       graph().setInitialValue(made["dims"], poplar::ArrayRef<int>(dims));
@@ -77,7 +77,7 @@ private:
     }
     const auto work = graph().addComputeSet(debugContext("join"));
     const auto put = [&](unsigned tile, const Tensor &to, const Tensor &from, std::size_t first) {
-      const auto made = vertex("scatter_nd", work, poputil::templateVertex("JoinRows", type), tile);
+      const auto made = vertex("scatter_nd_reduce", work, poputil::templateVertex("JoinRows", type), tile);
       connect(made, "output", to.flatten());
       connect(made, "target", target);
       connect(made, "updates", from.flatten());
@@ -100,4 +100,4 @@ private:
 
 } // namespace
 
-ODLA_KERNEL(ScatterND, Attributes, infer, Lowering, 3)
+ODLA_KERNEL(ScatterNDReduce, Attributes, infer, Lowering, 3)
