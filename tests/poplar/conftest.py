@@ -1,22 +1,11 @@
 """Builds and runs the ops of this folder."""
 
-import functools
-import pathlib
-
 import numpy as np
 import pytest
+from built import library
 
 from odla_ipu.sim import poplar
 from odla_ipu.sim.customop import Info
-
-FOLDER = pathlib.Path(__file__).parent
-
-
-@functools.lru_cache(maxsize=None)
-def library(name, debug):
-    path = poplar.build(FOLDER / name, debug=debug)
-    assert poplar.load(path)
-    return str(path)
 
 
 @pytest.fixture

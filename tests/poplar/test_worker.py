@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import library
+from built import library
 
 from odla_ipu.sim import poplar
 from odla_ipu.sim.customop import Info
