@@ -32,7 +32,7 @@ struct Lowering : Opx<Attributes> {
     const Tensor to = columnsOf(result.reinterpret(type), axis), at = columnsOf(indices, axis);
     const auto name = poputil::templateVertex("PickElements", type);
     const auto work = graph().addComputeSet(debugContext("pick"));
-    shareAmongWorkers(result.numElements() / rows, isAxisLast ? 1 : 8,
+    shareAmongWorkers(result.numElements() / rows, isAxisLast ? 1 : 32,
                       [&](unsigned tile, std::size_t begin, std::size_t end) {
                         const auto made = vertex("gather_elements", work, name, tile);
                         connect(made, "input", someColumns(from, isAxisLast, begin, end));

@@ -63,17 +63,17 @@ private:
     // Whole blocks first: their fixed size makes vector code.
     unsigned begin = 0;
     for (; begin + block <= found; begin += block) {
+      const float *t = tops + begin, *l = lefts + begin, *b = bottoms + begin;
+      const float *r = rights + begin, *a = areas + begin;
       // Most boxes lie apart, which is cheap to see.
-      int isNear = iouThreshold < 0.0f;
-      for (unsigned j = begin; j != begin + block; ++j)
-        isNear |= int(bottom > tops[j]) & int(bottoms[j] > top) & int(right > lefts[j]) &
-                  int(rights[j] > left);
-      if (!isNear)
+      int isNear = 0, isAny = 0;
+      for (unsigned j = 0; j != block; ++j)
+        isNear |= smaller(smaller(bottom, b[j]) - larger(top, t[j]),
+                          smaller(right, r[j]) - larger(left, l[j])) > 0.0f;
+      if (!isNear && iouThreshold >= 0.0f)
         continue;
-      int isAny = 0;
-      for (unsigned j = begin; j != begin + block; ++j)
-        isAny |= isOver(tops[j], lefts[j], bottoms[j], rights[j], areas[j], top, left, bottom,
-                        right, area);
+      for (unsigned j = 0; j != block; ++j)
+        isAny |= isOver(t[j], l[j], b[j], r[j], a[j], top, left, bottom, right, area);
       if (isAny)
         return true;
     }

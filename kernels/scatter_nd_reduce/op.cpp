@@ -86,7 +86,7 @@ private:
       set(made, "reduction", int(attributes().reduction));
     };
     if (result.dim(1) >= 64)
-      shareAmongWorkers(result.dim(1), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
+      shareAmongWorkers(result.dim(1), 64, [&](unsigned tile, std::size_t begin, std::size_t end) {
         put(tile, result.slice(begin, end, 1), updates.slice(begin, end, 1), 0);
       });
     else

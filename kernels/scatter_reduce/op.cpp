@@ -37,7 +37,7 @@ struct Lowering : Opx<Attributes> {
     const Tensor from = columnsOf(updates, axis), at = columnsOf(indices, axis);
     const auto name = poputil::templateVertex("PutElements", result.elementType());
     const auto work = graph().addComputeSet(debugContext("put"));
-    shareAmongWorkers(indices.numElements() / rows, isAxisLast ? 1 : 8,
+    shareAmongWorkers(indices.numElements() / rows, isAxisLast ? 1 : 32,
                       [&](unsigned tile, std::size_t begin, std::size_t end) {
                         const auto made = vertex("scatter_reduce", work, name, tile);
                         connect(made, "output", someColumns(to, isAxisLast, begin, end));
