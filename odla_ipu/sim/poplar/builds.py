@@ -104,7 +104,8 @@ def build(wanted: Unit) -> Path:
         return ready
     compiler = _compiler(wanted.name)
     folder = cache_folder()
-    target = folder / f"{_file_name(wanted)}-{digest([key, compiler.identity])}.so"
+    name = digest([key, _sha256(Path(scan.__file__)), compiler.identity])
+    target = folder / f"{_file_name(wanted)}-{name}.so"
     if not target.exists():
         base = runtime()
         with tempfile.TemporaryDirectory(dir=str(_made(folder))) as temporary:
@@ -245,7 +246,7 @@ def _key(wanted: Unit) -> str:
     flags = [*_COMMON, *_CODELET, *_OP, *_machine_flags(), *wanted.flags, str(wanted.debug)]
     # A test's or a caller's folder has any name; within it names count.
     parts = _contents(sorted(nearby), root)
-    return digest([_include_key(), wanted.name, *parts, *flags, _sha256(Path(scan.__file__))])
+    return digest([_include_key(), wanted.name, *parts, *flags])
 
 
 def _file_name(wanted: Unit) -> str:

@@ -119,6 +119,9 @@ class _Scanner:
                 self._namespace()
             elif token == "template":
                 self._template()
+            elif token == "extern" and self.tokens[self.place + 2 : self.place + 3] == ["{"]:
+                self.scopes.append(("namespace", ()))
+                self.place += 3
             elif token in ("class", "struct") and self._before() != "enum":
                 self._class(False)
             elif token == "{":
@@ -228,6 +231,9 @@ class _Scanner:
         if token == "<" and _WORD.match(self._before()):
             self._skip("<", ">")
             return
+        if token == "=":
+            self._skip_value()
+            return
         self.place += 1
         following = self.tokens[self.place]
         if (
@@ -237,6 +243,17 @@ class _Scanner:
             and token not in self.found.fields
         ):
             self.found.fields.append(token)
+
+    def _skip_value(self) -> None:
+        """Passes what a member begins with, in which ``<`` need not be a bracket."""
+        while self.tokens[self.place] not in (";", ",", "}", ""):
+            token = self.tokens[self.place]
+            if token == "(":
+                self._skip("(", ")")
+            elif token == "{":
+                self._skip("{", "}")
+            else:
+                self.place += 1
 
 
 def _joined(tokens: List[str]) -> str:
