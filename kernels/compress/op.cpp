@@ -30,7 +30,7 @@ struct Lowering : Opx<Attributes> {
   void grow(Sequence &prog) const final {
     const unsigned axis = unsigned(attributes().axis);
     const Tensor count = output(1);
-    const std::vector<std::size_t> shape = outShapeSzt(0);
+    const std::vector<std::size_t> shape = outDims(0);
     const std::size_t kept = shape[axis];
     const Tensor condition = getInTensor(1).slice(0, kept);
     const Tensor source = variable(poplar::UNSIGNED_INT, {kept}, "source");

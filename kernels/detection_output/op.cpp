@@ -43,7 +43,7 @@ struct Lowering : Opx<Attributes> {
   using Opx::Opx;
 
   void grow(Sequence &prog) const final {
-    const std::size_t batch = outShapeSzt(0)[0], priors = getInTensor(2).numElements() / 8;
+    const std::size_t batch = outDims(0)[0], priors = getInTensor(2).numElements() / 8;
     const std::size_t classes = std::size_t(attributes().numClasses);
     const std::size_t sets = attributes().shareLocation ? 1 : classes;
     const Tensor used = output(0), rows = output(1);

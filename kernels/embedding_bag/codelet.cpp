@@ -7,7 +7,7 @@ using namespace odla;
 template <class T> class BagEntries : public Vertex {
 public:
   Input<Vector<int>> indices;
-  Input<Vector<T>> weights; // empty: 1 each
+  Input<Pointer<T>> weights;
   Output<Pointer<unsigned>> offsets;
   Output<Pointer<float>> factors;
   unsigned rows;
@@ -16,7 +16,7 @@ public:
     for (unsigned i = 0; i != indices.size(); ++i) {
       const bool exists = indices[i] >= 0 && unsigned(indices[i]) < rows;
       offsets[i] = exists ? unsigned(indices[i]) : 0u;
-      factors[i] = !exists ? 0.0f : weights.size() ? float(weights[i]) : 1.0f;
+      factors[i] = exists ? float(weights[i]) : 0.0f;
     }
   }
 };

@@ -23,17 +23,20 @@ struct Lowering : Opx<NoAttributes> {
   void grow(Sequence &prog) const final {
     const Tensor table = getInTensor(0), indices = getInTensor(1).flatten(), result = output(0);
     const std::size_t bags = result.dim(0), size = result.dim(1), count = indices.numElements();
+    if (count == 0 && bags == 0)
+      return setOutTensor(0, result);
     const auto type = table.elementType();
     const Tensor offsets = variable(poplar::UNSIGNED_INT, {count}, "offsets");
     const Tensor factors = variable(poplar::FLOAT, {count}, "factors");
     const Tensor weights =
-        hasInput(2) ? getInTensor(2).flatten() : variable(type, {0}, "weights");
+        hasInput(2) ? getInTensor(2).flatten()
+                    : getConst(type, {1}, 1.0, "one").broadcast(unsigned(count), 0);
     const auto find = graph().addComputeSet(debugContext("find"));
     shareAmongWorkers(count, 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
       const auto made = vertex("embedding_bag", find, poputil::templateVertex("BagEntries", type),
                                tile);
       connect(made, "indices", indices.slice(begin, end));
-      connect(made, "weights", hasInput(2) ? weights.slice(begin, end) : weights);
+      connect(made, "weights", weights.slice(begin, end));
       connect(made, "offsets", offsets.slice(begin, end));
       connect(made, "factors", factors.slice(begin, end));
       set(made, "rows", unsigned(table.dim(0)));

@@ -31,7 +31,7 @@ struct Lowering : Opx<Attributes> {
 
   void grow(Sequence &prog) const final {
     const Tensor input = getInTensor(0), indices = getInTensor(1);
-    const std::vector<std::size_t> shape = outShapeSzt(0);
+    const std::vector<std::size_t> shape = outDims(0);
     const std::size_t batchDims = std::size_t(attributes().batchDims);
     const std::size_t length = indices.dim(indices.rank() - 1);
     const std::size_t count = indices.numElements() / length;

@@ -68,23 +68,30 @@ inline void require(bool isFine, const std::string &accepted) {
     throw popart::error("accepted: {}", accepted);
 }
 
-// Attributes out of a node; lists that are absent are empty.
-struct ReadAttributes {
-  const popart::Attributes &from;
+// Attributes out of a node, or out of what shape inference is given; absent lists are empty.
+template <class From> struct ReadAttributes {
+  const From &from;
 
   void operator()(const char *name, std::int64_t &value) const {
-    value = from.getAttribute<popart::Attributes::Int>(name);
+    value = from.template getAttribute<popart::Attributes::Int>(name);
   }
   void operator()(const char *name, float &value) const {
-    value = from.getAttribute<popart::Attributes::Float>(name);
+    value = from.template getAttribute<popart::Attributes::Float>(name);
   }
   void operator()(const char *name, std::string &value) const {
-    value = from.getAttribute<popart::Attributes::String>(name);
+    value = from.template getAttribute<popart::Attributes::String>(name);
   }
   void operator()(const char *name, std::vector<std::int64_t> &value) const {
-    value = from.getAttribute<popart::Attributes::Ints>(name, {});
+    const popart::Attributes::Ints none;
+    value = from.template getAttribute<popart::Attributes::Ints>(name, none);
   }
 };
+
+template <class Attributes, class From> Attributes readAttributes(const From &from) {
+  Attributes attributes;
+  attributes.visit(ReadAttributes<From>{from});
+  return attributes;
+}
 
 struct AppendAttributes {
   popart::OpSerialiserBase &to;
@@ -187,9 +194,11 @@ protected:
     graph().setTileMapping(made, tile % tiles());
     return made;
   }
+  std::vector<std::size_t> outDims(int index) const { return outInfo(index).shape_szt(); }
+
   // The op's output, mapped linearly.
   Tensor output(int index) const {
-    return variable(popart::popx::popType(outInfo(index)), outShapeSzt(index),
+    return variable(popart::popx::popType(outInfo(index)), outDims(index),
                     ("output" + std::to_string(index)).c_str());
   }
 
@@ -221,19 +230,16 @@ template <class Attributes, class Lowering> struct Register {
       : opid("odla.ipu", name, 1, popart::NumInputs(inputs, Op<Attributes>::maxInputs)),
         creator(popart::OpDefinitions({{opid, popart::OpDefinition()}}),
                 [infer](const popart::OpCreatorInfo &info) -> std::unique_ptr<popart::Op> {
-                  Attributes attributes;
-                  attributes.visit(ReadAttributes{info.attributes});
-                  return std::make_unique<Op<Attributes>>(info.opid, attributes, infer,
-                                                          info.settings);
+                  return std::make_unique<Op<Attributes>>(
+                      info.opid, readAttributes<Attributes>(info.attributes), infer,
+                      info.settings);
                 },
                 true),
         lowering(opid), inference(opid, [infer](popart::ShapeInferenceContext &context) {
           Inputs inputs;
           for (int index = 0; index != context.getNumInputs(); ++index)
-            inputs.add(index, context.inInfo(index));
-          Attributes attributes;
-          attributes.visit(ReadAttributes{context.getAttributes()});
-          const Infos infos = infer(inputs, attributes);
+            inputs.add(index, TensorInfo(context.inType(index), context.inShape(index)));
+          const Infos infos = infer(inputs, readAttributes<Attributes>(context));
           for (int index = 0; index != int(infos.size()); ++index)
             context.outInfo(index) = infos[std::size_t(index)];
         }) {}

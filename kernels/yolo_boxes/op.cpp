@@ -39,7 +39,7 @@ struct Lowering : Opx<Attributes> {
   using Opx::Opx;
 
   void grow(Sequence &prog) const final {
-    const std::size_t classes = outShapeSzt(1)[0];
+    const std::size_t classes = outDims(1)[0];
     std::size_t count = 0;
     for (int i = firstOutput; i != firstOutput + outputs; ++i)
       count += anchors * getInTensor(i).dim(2) * getInTensor(i).dim(3);
