@@ -1,14 +1,15 @@
 """Kernels in a process of their own."""
 
 import os
+import pathlib
 import signal
 import time
 
 import numpy as np
 import pytest
-from built import library
+from built import FOLDER, library
 
-from odla_ipu.sim import poplar
+from odla_ipu.sim import customop, poplar
 from odla_ipu.sim.customop import Info
 from odla_ipu.sim.poplar import worker
 
@@ -84,3 +85,21 @@ def test_left_out_input_and_float16():
     y = np.ones_like(x)
     kernel.run([x, None], [y])
     np.testing.assert_array_equal(y, [-1, 4])
+
+
+def test_a_library_that_is_loaded_isolated_serves_the_session(tmp_path):
+    """Its ops are registered here, but its code is not in this process."""
+    path = poplar.build(FOLDER / "leaky_relu", flags=["-DISOLATED"])
+    assert poplar.load_isolated(path, seconds=30) == [("acme.ops", "LeakyRelu", 1)]
+    try:
+        create = customop.lookup("acme.ops", "LeakyRelu", 1)
+        kernel = create([Info(X.dtype, X.shape)], {"alpha": 0.5})
+        y = np.empty_like(X)
+        kernel.run([-X], [y])
+        np.testing.assert_array_equal(y, -X / 2)
+        assert str(path) not in pathlib.Path("/proc/self/maps").read_text()
+    finally:
+        del customop._creates["acme.ops", "LeakyRelu", 1]
+    (tmp_path / "no.so").write_bytes(b"not a library")
+    with pytest.raises(RuntimeError, match="no.so cannot be loaded"):
+        poplar.load_isolated(tmp_path / "no.so")

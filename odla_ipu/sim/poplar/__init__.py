@@ -14,11 +14,12 @@ outputs and full tiles are errors that name the vertex.
 """
 
 import functools
+import os
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from .. import customop
-from . import builds
+from . import builds, worker
 from .builds import BuildError, build_all, kernel_folders
 from .runtime import Kernel, Target, create, default_target, has, is_debug, is_loaded, load
 
@@ -36,6 +37,7 @@ __all__ = [
     "kernel_folders",
     "library_folder",
     "load",
+    "load_isolated",
     "load_kernel",
     "provider",
 ]
@@ -69,6 +71,20 @@ def load_kernel(folder: _Path, debug: Optional[bool] = None) -> str:
     path = build_kernel(folder, debug)
     load(path)
     return str(path)
+
+
+def load_isolated(path: _Path, seconds: float = 60.0) -> List[Tuple[str, str, int]]:
+    """Have a built library's ops known to the session, and run in a process of their own.
+
+    A crash there, or a call that takes longer than ``seconds``, is an error that names the op.
+    Returns domain, name and version of each.  Raises RuntimeError when it cannot be loaded.
+    """
+    library = str(Path(os.fspath(path)).absolute())
+    found = worker.load(library)
+    for key in found:
+        make = functools.partial(worker.create, library, *key, seconds=seconds)
+        customop.register(*key, make)
+    return found
 
 
 def include_folder() -> Path:

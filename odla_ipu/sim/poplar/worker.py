@@ -34,6 +34,16 @@ _workers: Dict[str, "_Worker"] = {}
 _lock = threading.Lock()
 
 
+def load(library: str) -> List[Tuple[str, str, int]]:
+    """Load a built library in its worker; the domain, name and version of the ops it registers.
+
+    Raises RuntimeError when it cannot be loaded, or crashes.
+    """
+    path = str(Path(library).absolute())
+    answer = _worker(path).call(_Caller(path, _SECONDS), b"L", 0, json.dumps(path))
+    return [(domain, type, version) for domain, type, version in json.loads(answer)]
+
+
 def create(
     library: str,
     domain: str,
@@ -69,12 +79,22 @@ def create(
     return IsolatedKernel(wanted, seconds)
 
 
-class IsolatedKernel:
+class _Caller:
+    """Who calls a worker: how it is named in errors, and how long a call may take."""
+
+    def __init__(self, where: str, seconds: float):
+        self.where, self.seconds = where, seconds
+
+    def fail(self, reason: str) -> RuntimeError:
+        return RuntimeError(f"{self.where}: {reason}")
+
+
+class IsolatedKernel(_Caller):
     """An op in a worker; its arrays are copied to and from memory that both share."""
 
     def __init__(self, wanted: Dict[str, Any], seconds: float):
-        self._wanted, self._seconds = wanted, seconds
-        self._where = "{domain}.{type}:{version}".format(**wanted)
+        super().__init__("{domain}.{type}:{version}".format(**wanted), seconds)
+        self._wanted = wanted
         self._inputs = [
             None if one is None else Info(np.dtype(one[0]), tuple(one[1]))
             for one in wanted["inputs"]
@@ -109,14 +129,6 @@ class IsolatedKernel:
             if shared is not None:
                 array[...] = shared
 
-    def fail(self, reason: str) -> RuntimeError:
-        return RuntimeError(f"{self._where}: {reason}")
-
-    @property
-    def seconds(self) -> float:
-        """How long a call may take."""
-        return self._seconds
-
     def __del__(self) -> None:
         worker = getattr(self, "_worker", None)
         if worker is not None and worker.is_alive():
@@ -150,7 +162,8 @@ class _Worker:
         self._lock = threading.Lock()
         own, other = socket.socketpair()
         self._socket = own
-        command = [_python(), "-m", __name__, str(other.fileno())]
+        serve = f"from {__name__} import main; main({other.fileno()})"
+        command = [_python(), "-c", serve]
         with other:
             self._process = subprocess.Popen(
                 command,
@@ -167,7 +180,7 @@ class _Worker:
         """Have kernel ``number`` go with the next call."""
         self._forgotten.append(number)
 
-    def call(self, kernel: IsolatedKernel, command: bytes, number: int, text: str = "") -> str:
+    def call(self, kernel: _Caller, command: bytes, number: int, text: str = "") -> str:
         """The answer to a command; raises RuntimeError that names the kernel."""
         with self._lock:
             try:
@@ -284,6 +297,8 @@ def _serve(kernels: Dict[int, Any], command: bytes, number: int, text: str) -> s
         kernels.pop(number, None)
         return ""
     wanted = json.loads(text)
+    if command == b"L":
+        return json.dumps(runtime.load(wanted))
     if command == b"M":
         kernel, infos, _ = kernels[number]
         with open(wanted["path"], "r+b") as file:
@@ -316,7 +331,3 @@ def _make(kernels: Dict[int, Any], wanted: Dict[str, Any]) -> str:
     kernels[number] = kernel, infos, []
     outputs = [[info.dtype.name, list(info.shape)] for info in kernel.outputs]
     return json.dumps({"number": number, "outputs": outputs})
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
