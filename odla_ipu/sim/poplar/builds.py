@@ -109,7 +109,9 @@ def build(wanted: Unit) -> Path:
     if not target.exists():
         base = runtime()
         with tempfile.TemporaryDirectory(dir=str(_made(folder))) as temporary:
-            made = _compile(wanted, compiler, Path(temporary), base.parent, str(base.parent))
+            made = _compile(
+                wanted, compiler, Path(temporary), base.parent, str(base.parent), folder / "objects"
+            )
             os.replace(str(made), str(target))
     return target
 
@@ -168,8 +170,9 @@ def build_all(target: AnyPath, kernels: Optional[AnyPath] = None) -> List[str]:
     manifest: Dict[str, Dict[str, str]] = {"runtime": {"key": _runtime_key(), "file": RUNTIME_NAME}}
 
     def make(wanted: Unit) -> None:
-        with tempfile.TemporaryDirectory(dir=str(_made(cache_folder()))) as temporary:
-            made = _compile(wanted, compiler, Path(temporary), folder, "$ORIGIN")
+        with tempfile.TemporaryDirectory() as temporary:
+            place = Path(temporary)
+            made = _compile(wanted, compiler, place, folder, "$ORIGIN", place)
             shutil.move(str(made), str(folder / f"{_file_name(wanted)}.so"))
         manifest[wanted.name] = {"key": _key(wanted), "file": f"{_file_name(wanted)}.so"}
 
@@ -194,6 +197,7 @@ def cache_folder() -> Path:
 def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=str(folder)).close()
     except OSError as error:
         raise BuildError(
             f"cannot write the cache folder {folder} ({error}); set ODLA_IPU_CACHE to a folder "
@@ -324,7 +328,10 @@ def _run(command: List[str], kernel: str, what: str) -> str:
     return done.stdout
 
 
-def _compile(wanted: Unit, compiler: _Compiler, folder: Path, libraries: Path, rpath: str) -> Path:
+def _compile(
+    wanted: Unit, compiler: _Compiler, folder: Path, libraries: Path, rpath: str, kept: Path
+) -> Path:
+    """Make a library in ``folder``; objects of ops stay in ``kept``."""
     common = [compiler.path, *_COMMON, *_machine_flags(), "-isystem", str(INCLUDE)]
     common += [f"-I{include}" for include in wanted.includes] + list(wanted.flags)
     checked = ["-O1", "-DODLA_POPLAR_DEBUG"]
@@ -337,7 +344,7 @@ def _compile(wanted: Unit, compiler: _Compiler, folder: Path, libraries: Path, r
         objects.append(folder / f"codelet{number}.o")
         command = [*common, *flags, "-c", str(source), "-o", str(objects[-1])]
         _run(command, wanted.name, str(path))
-    objects += [_op_object(wanted, compiler, folder, common, path) for path in wanted.ops]
+    objects += [_op_object(wanted, compiler, folder, common, path, kept) for path in wanted.ops]
     target = folder / "kernel.so"
     command = [compiler.path, "-shared", *map(str, objects), "-o", str(target), f"-L{libraries}"]
     command += [f"-Wl,-rpath,{rpath}", "-Wl,-z,now", "-l:" + RUNTIME_NAME, "-lm"]
@@ -346,17 +353,16 @@ def _compile(wanted: Unit, compiler: _Compiler, folder: Path, libraries: Path, r
 
 
 def _op_object(
-    wanted: Unit, compiler: _Compiler, folder: Path, common: List[str], path: Path
+    wanted: Unit, compiler: _Compiler, folder: Path, common: List[str], path: Path, kept: Path
 ) -> Path:
-    """The object of an op, which is the same with and without checks: it is kept."""
+    """The object of an op, which is the same with and without checks."""
     key = digest([_key(wanted._replace(debug=False)), compiler.identity, path.name])
-    kept = cache_folder() / "objects" / f"{key}.o"
-    if not kept.exists():
-        made = folder / f"{key}.o"
+    target = kept / f"{key}.o"
+    if not target.exists():
+        made = folder / f"{key}-new.o"
         _run([*common, *_OP, "-c", str(path), "-o", str(made)], wanted.name, str(path))
-        _made(kept.parent)
-        os.replace(str(made), str(kept))
-    return kept
+        os.replace(str(made), str(_made(kept) / target.name))
+    return target
 
 
 def _compile_runtime(compiler: _Compiler, folder: Path) -> None:
@@ -376,5 +382,5 @@ def _compile_runtime(compiler: _Compiler, folder: Path) -> None:
         command = [compiler.path, "-shared", *objects, "-o", str(folder / RUNTIME_NAME)]
         command += [f"-Wl,-soname,{RUNTIME_NAME}", "-ldl", "-lm", "-lpthread"]
         _run(command, "the host Poplar", "linking")
-    for name in ("popart", "poplar", "poputil", "popops"):
+    for name in ("popart", "poplar", "poputil", "popops", "popnn"):
         (folder / f"lib{name}.so").write_text(f"INPUT({RUNTIME_NAME})\n")

@@ -1,6 +1,7 @@
 // Functions of popops.
 #include "../op_header.hpp"
 
+#include <popnn/NonLinearity.hpp>
 #include <popops/Cast.hpp>
 #include <popops/DynamicSlice.hpp>
 #include <popops/ElementWise.hpp>
@@ -78,6 +79,14 @@ std::map<std::string, Function> functions() {
          const popops::TopKParams params(2, true, popops::SortOrder::DESCENDING, true);
          const auto found = popops::topKWithPermutation(g, prog, in[0], params);
          return concat(found.first, popops::cast(g, found.second, FLOAT, prog), 1);
+       }},
+      {"gelu", CALL { return popnn::gelu(g, in[0], prog); }},
+      {"softmax", CALL { return popnn::softmaxStable(g, in[0], prog); }},
+      {"swish in place", CALL {
+         const Tensor copy = mapped(g, FLOAT, in[0].shape());
+         prog.add(Copy(in[0], copy));
+         popnn::swishInPlace(g, copy, prog);
+         return copy;
        }},
       {"sort", CALL { return popops::sort(g, in[0], 0, prog); }},
       {"one hot", CALL {
