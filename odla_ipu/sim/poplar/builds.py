@@ -61,7 +61,7 @@ def unit(
     flags: Sequence[str] = (),
     debug: bool = False,
 ) -> Unit:
-    """The files of a kernel folder, or given files, told apart by what they include.
+    """The files of a kernel folder, or given files, told apart by name and what they include.
 
     Raises BuildError for a file that is missing and where there is no C++ file.
     """
@@ -78,17 +78,18 @@ def unit(
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
             raise BuildError(f"kernel {label}: cannot read {path}: {error}") from None
-        (codelets if _is_codelet(text) else ops).append(path)
+        (codelets if _is_codelet(path, text) else ops).append(path)
     if not paths:
         raise BuildError(f"kernel {label}: there is no .cpp file in {', '.join(map(str, given))}")
     places = tuple(Path(os.fspath(one)).absolute() for one in includes)
     return Unit(label, tuple(codelets), tuple(ops), places, tuple(flags), debug)
 
 
-def _is_codelet(text: str) -> bool:
-    return not re.search(r'#\s*include\s*[<"]popart/', text) and bool(
-        re.search(r'#\s*include\s*[<"]poplar/Vertex\.hpp', text)
-        or not re.search(r'#\s*include\s*[<"](poplar|popops|poputil)/', text)
+def _is_codelet(path: Path, text: str) -> bool:
+    """Whether a file holds vertices: it is called so, or includes their header and not PopART's."""
+    return "codelet" in path.stem or (
+        bool(re.search(r'#\s*include\s*[<"]poplar/Vertex\.hpp', text))
+        and not re.search(r'#\s*include\s*[<"]popart/', text)
     )
 
 

@@ -369,8 +369,6 @@ struct CheckedStep : Step {
               text(where(vertex), ", field ", edge.field->name, ": it writes ",
                    guard == low ? "before the begin" : "beyond the end", " of its ",
                    edge.elements, " elements, ", describe(graph, edge.runs)));
-    if (edge.field->direction == host::Direction::IN)
-      return;
   }
 
   void compute(const Instance &instance) {
