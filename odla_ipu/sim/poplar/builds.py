@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from . import scan
 
@@ -227,6 +227,21 @@ def _contents(paths: Iterable[Path], root: Path) -> List[str]:
     return parts
 
 
+def _included(sources: Iterable[Path]) -> Set[Path]:
+    """The files that these include by a path from their own folder, and so on."""
+    found: Set[Path] = set()
+    left = list(sources)
+    while left:
+        path = left.pop()
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.MULTILINE):
+            file = Path(os.path.normpath(str(path.parent / name)))
+            if file.is_file() and file not in found:
+                found.add(file)
+                left.append(file)
+    return found
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -242,12 +257,13 @@ def _runtime_key() -> str:
 
 
 def _key(wanted: Unit) -> str:
-    """The hash of the kernel's files and all headers beside them, and of the flags."""
+    """The hash of the kernel's files, of headers beside them and included, and of the flags."""
     sources = [*wanted.codelets, *wanted.ops]
     root = sources[0].parent
     folders = {path.parent for path in sources}
     nearby = {path for folder in folders for path in _files(folder)} | set(sources)
     nearby |= {path for folder in wanted.includes for path in _files(folder, deep=True)}
+    nearby |= _included(sources)
     flags = [*_COMMON, *_CODELET, *_OP, *_machine_flags(), *wanted.flags, str(wanted.debug)]
     # A test's or a caller's folder has any name; within it names count.
     parts = _contents(sorted(nearby), root)
