@@ -662,16 +662,20 @@ public:
   }
 
   void bind(unsigned variable, void *data) override {
-    char *next = static_cast<char *>(data);
-    const std::ptrdiff_t shift = next - memory_.data[variable];
+    // Addresses as numbers: that of an input which was never bound is 0.
+    const std::size_t next = std::size_t(data), shift = next - std::size_t(memory_.data[variable]);
     if (shift == 0)
       return;
     for (char **slot : slots[variable])
-      *slot += shift;
-    memory_.data[variable] = next;
+      *slot = reinterpret_cast<char *>(std::size_t(*slot) + shift);
+    memory_.data[variable] = static_cast<char *>(data);
   }
 
-  void *memory(unsigned variable) override { return own[variable]; }
+  void *memory(unsigned variable) override {
+    if (!own[variable])
+      own[variable] = pool.take(graph.variables[variable].bytes() + lineBytes, lineBytes);
+    return own[variable];
+  }
 
   void run() override {
     if (options.debug)
@@ -732,10 +736,15 @@ private:
     }
   }
 
+  // Inputs get memory of their own only when they need it: they are bound before each run.
   void allocate() {
-    for (const Variable &variable : graph.variables) {
-      char *data = pool.take(variable.bytes() + lineBytes, lineBytes);
-      std::copy(variable.initial.begin(), variable.initial.end(), data);
+    for (unsigned i = 0; i != graph.variables.size(); ++i) {
+      const Variable &variable = graph.variables[i];
+      char *data = isInput.count(i)
+                       ? nullptr
+                       : pool.take(variable.bytes() + lineBytes, lineBytes);
+      if (data)
+        std::copy(variable.initial.begin(), variable.initial.end(), data);
       own.push_back(data);
     }
     memory_.data = own;
@@ -958,7 +967,7 @@ private:
     }
     const Run &first = edge.runs[0];
     if (edge.runs.size() == 1 && first.begin * size % edge.field->align == 0) {
-      *edge.slot = own[first.variable] + first.begin * size;
+      *edge.slot = reinterpret_cast<char *>(std::size_t(own[first.variable]) + first.begin * size);
       slots[first.variable].push_back(edge.slot);
       aligns[first.variable] = std::max<std::size_t>(aligns[first.variable], edge.field->align);
       return;
