@@ -1,0 +1,32 @@
+// Gelu of sums.
+#include "../include/odla_codelet.hpp"
+
+using namespace odla;
+
+// Rows of the bias' length, of which the first begins with column `first`.
+template <class T> class AddBiasGelu : public Vertex {
+public:
+  Input<Vector<T>> in;
+  Input<Vector<T>> bias;
+  Output<Pointer<T>> out;
+  unsigned first;
+
+  void compute() {
+    unsigned column = first;
+    for (unsigned begin = 0; begin < in.size();) {
+      const unsigned left = in.size() - begin, room = bias.size() - column;
+      const unsigned count = left < room ? left : room;
+      const T *from = &in[begin], *add = &bias[column];
+      T *to = &out[begin];
+      for (unsigned i = 0; i != count; ++i) {
+        const float y = float(from[i]) + float(add[i]);
+        store(to[i], y * sigmoid(1.59576912f * (y + 0.044715f * y * y * y)));
+      }
+      begin += count;
+      column = 0;
+    }
+  }
+};
+
+template class AddBiasGelu<float>;
+template class AddBiasGelu<half>;

@@ -1,0 +1,258 @@
+// What the ops of our kernels share.  A kernel's op.cpp has, in an anonymous namespace,
+//
+//   struct Attributes { std::int64_t axis; template <class V> void visit(V &&v) { v("axis", axis); } };
+//   Infos infer(const Inputs &in, const Attributes &a);     // types of the results; throws
+//   struct Lowering : odla::Opx<Attributes> { using Opx::Opx; void grow(Sequence &prog) const; };
+//   ODLA_KERNEL(Compress, Attributes, infer, Lowering, 2)   // name, ..., inputs it must have
+//
+// and only uses what the Poplar SDK 3.3 and 3.4 and the host Poplar have.
+#ifndef odla_kernel_hpp
+#define odla_kernel_hpp
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <popart/op.hpp>
+#include <popart/opmanager.hpp>
+#include <popart/opserialiser.hpp>
+#include <popart/popx/devicex.hpp>
+#include <popart/popx/opx.hpp>
+#include <popart/popx/opxmanager.hpp>
+#include <popart/shapeinference.hpp>
+#include <popart/tensorinfo.hpp>
+#include <poplar/Graph.hpp>
+#include <poplar/Program.hpp>
+#include <poplar/Tensor.hpp>
+#include <poputil/TileMapping.hpp>
+#include <poputil/VertexTemplates.hpp>
+
+namespace odla {
+
+using popart::DataType;
+using popart::Shape;
+using popart::TensorInfo;
+using poplar::Tensor;
+using poplar::program::Execute;
+using poplar::program::Sequence;
+using Infos = std::vector<TensorInfo>;
+
+// The types and shapes of an op's inputs.
+class Inputs {
+public:
+  void add(int index, const TensorInfo &info) { infos[index] = info; }
+  bool has(int index) const { return infos.count(index) != 0; }
+  const TensorInfo &operator[](int index) const {
+    const auto found = infos.find(index);
+    if (found == infos.end())
+      throw popart::error("input {} is missing", index);
+    return found->second;
+  }
+
+private:
+  std::map<int, TensorInfo> infos;
+};
+
+inline bool isFloat(const TensorInfo &info) {
+  return info.dataType() == DataType::FLOAT || info.dataType() == DataType::FLOAT16;
+}
+
+// Throws unless `isFine`; `accepted` tells what the inputs and attributes must be.
+inline void require(bool isFine, const std::string &accepted) {
+  if (!isFine)
+    throw popart::error("accepted: {}", accepted);
+}
+
+// Attributes out of a node, or out of what shape inference is given; absent lists are empty.
+template <class From> struct ReadAttributes {
+  const From &from;
+
+  void operator()(const char *name, std::int64_t &value) const {
+    value = from.template getAttribute<popart::Attributes::Int>(name);
+  }
+  void operator()(const char *name, float &value) const {
+    value = from.template getAttribute<popart::Attributes::Float>(name);
+  }
+  void operator()(const char *name, std::string &value) const {
+    value = from.template getAttribute<popart::Attributes::String>(name);
+  }
+  void operator()(const char *name, std::vector<std::int64_t> &value) const {
+    const popart::Attributes::Ints none;
+    value = from.template getAttribute<popart::Attributes::Ints>(name, none);
+  }
+};
+
+template <class Attributes, class From> Attributes readAttributes(const From &from) {
+  Attributes attributes;
+  attributes.visit(ReadAttributes<From>{from});
+  return attributes;
+}
+
+struct AppendAttributes {
+  popart::OpSerialiserBase &to;
+
+  template <class T> void operator()(const char *name, const T &value) const {
+    to.appendAttribute(name, value);
+  }
+};
+
+struct NoAttributes {
+  template <class Visitor> void visit(Visitor &&) {}
+};
+
+template <class Attributes> class Op : public popart::Op {
+public:
+  using Infer = Infos (*)(const Inputs &, const Attributes &);
+
+  Op(const popart::OperatorIdentifier &opid, const Attributes &attributes, Infer infer,
+     const popart::Op::Settings &settings)
+      : popart::Op(opid, settings), attributes(attributes), infer(infer) {}
+
+  std::unique_ptr<popart::Op> clone() const final { return std::make_unique<Op>(*this); }
+  float getSubgraphValue() const final { return getHighSubgraphValue(); }
+  void setup() final {
+    Inputs inputs;
+    for (int index = 0; index != maxInputs; ++index)
+      if (hasInput(index))
+        inputs.add(index, inInfo(index));
+    const Infos infos = infer(inputs, attributes);
+    for (int index = 0; index != int(infos.size()); ++index)
+      outInfo(index) = infos[std::size_t(index)];
+  }
+  void appendAttributes(popart::OpSerialiserBase &os) const final {
+    popart::Op::appendAttributes(os);
+    Attributes copy = attributes;
+    copy.visit(AppendAttributes{os});
+  }
+  void appendOutlineAttributes(popart::OpSerialiserBase &os) const final {
+    popart::Op::appendOutlineAttributes(os);
+    Attributes copy = attributes;
+    copy.visit(AppendAttributes{os});
+  }
+
+  static constexpr int maxInputs = 16;
+  Attributes attributes;
+
+private:
+  Infer infer;
+};
+
+// Where the .gp files are: beside the library, or in the folder ODLA_IPU_KERNELS.
+inline std::string gpFolder() {
+  static const char here = 0;
+  if (const char *given = std::getenv("ODLA_IPU_KERNELS"))
+    return given;
+  Dl_info info;
+  if (!dladdr(&here, &info) || !info.dli_fname)
+    return ".";
+  const std::string path = info.dli_fname;
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+template <class Attributes> class Opx : public popart::popx::Opx {
+public:
+  Opx(popart::Op *op, popart::popx::Devicex *device) : popart::popx::Opx(op, device) {
+    verifyOp<Op<Attributes>>(op, op->opid);
+  }
+
+protected:
+  const Attributes &attributes() const { return getOp<Op<Attributes>>().attributes; }
+  unsigned tiles() const { return graph().getTarget().getNumTiles(); }
+  unsigned workers() const { return graph().getTarget().getNumWorkerContexts(); }
+
+  // The vertex, whose codelets are those of `kernel`, on a tile.
+  poplar::VertexRef vertex(const char *kernel, poplar::ComputeSet set, const std::string &name,
+                           unsigned tile) const {
+    if (!graph().hasCodelet(name))
+      graph().addCodelets(gpFolder() + "/" + kernel + ".gp");
+    const poplar::VertexRef made = graph().addVertex(set, name);
+    graph().setTileMapping(made, tile % tiles());
+    return made;
+  }
+  void connect(poplar::VertexRef to, const char *field, const Tensor &tensor) const {
+    graph().connect(to[field], tensor);
+  }
+  template <class T> void set(poplar::VertexRef of, const char *field, T value) const {
+    graph().setInitialValue(of[field], value);
+  }
+
+  Tensor variable(const poplar::Type &type, const std::vector<std::size_t> &shape,
+                  const char *name) const {
+    const Tensor made = graph().addVariable(type, shape, debugContext(name));
+    poputil::mapTensorLinearly(graph(), made);
+    return made;
+  }
+  Tensor variableOn(unsigned tile, const poplar::Type &type,
+                    const std::vector<std::size_t> &shape, const char *name) const {
+    const Tensor made = graph().addVariable(type, shape, debugContext(name));
+    graph().setTileMapping(made, tile % tiles());
+    return made;
+  }
+  std::vector<std::size_t> outDims(int index) const { return outInfo(index).shape_szt(); }
+
+  // The op's output, mapped linearly.
+  Tensor output(int index) const {
+    return variable(popart::popx::popType(outInfo(index)), outDims(index),
+                    ("output" + std::to_string(index)).c_str());
+  }
+
+  // Calls `work(tile, begin, end)` for equal shares of `count` items, of `grain` at least; a share
+  // begins at a multiple of the grain.
+  template <class Work> void share(std::size_t count, std::size_t grain, Work work) const {
+    const std::size_t most = std::max<std::size_t>((count + tiles() - 1) / tiles(), 1);
+    const std::size_t size = (std::max(most, grain) + grain - 1) / grain * grain;
+    unsigned tile = 0;
+    for (std::size_t begin = 0; begin < count; begin += size)
+      work(tile++, begin, std::min(begin + size, count));
+  }
+  // As `share`, with each share cut for the workers of its tile.
+  template <class Work> void shareAmongWorkers(std::size_t count, std::size_t grain,
+                                               Work work) const {
+    share(count, grain, [&](unsigned tile, std::size_t begin, std::size_t end) {
+      const std::size_t part = (end - begin + workers() - 1) / workers();
+      const std::size_t size = (std::max<std::size_t>(part, 1) + grain - 1) / grain * grain;
+      for (std::size_t from = begin; from < end; from += size)
+        work(tile, from, std::min(from + size, end));
+    });
+  }
+};
+
+template <class Attributes, class Lowering> struct Register {
+  using Infer = typename Op<Attributes>::Infer;
+
+  Register(const char *name, Infer infer, int inputs)
+      : opid("odla.ipu", name, 1, popart::NumInputs(inputs, Op<Attributes>::maxInputs)),
+        creator(popart::OpDefinitions({{opid, popart::OpDefinition()}}),
+                [infer](const popart::OpCreatorInfo &info) -> std::unique_ptr<popart::Op> {
+                  return std::make_unique<Op<Attributes>>(
+                      info.opid, readAttributes<Attributes>(info.attributes), infer,
+                      info.settings);
+                },
+                true),
+        lowering(opid), inference(opid, [infer](popart::ShapeInferenceContext &context) {
+          Inputs inputs;
+          for (int index = 0; index != context.getNumInputs(); ++index)
+            inputs.add(index, TensorInfo(context.inType(index), context.inShape(index)));
+          const Infos infos = infer(inputs, readAttributes<Attributes>(context));
+          for (int index = 0; index != int(infos.size()); ++index)
+            context.outInfo(index) = infos[std::size_t(index)];
+        }) {}
+
+  popart::OperatorIdentifier opid;
+  popart::OpCreator<Op<Attributes>> creator;
+  popart::popx::OpxCreator<Lowering> lowering;
+  popart::RegisterShapeInferenceFunction inference;
+};
+
+} // namespace odla
+
+#define ODLA_KERNEL(name, Attributes, infer, Lowering, inputs)                                     \
+  static odla::Register<Attributes, Lowering> register##name(#name, infer, inputs);
+
+#endif

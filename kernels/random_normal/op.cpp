@@ -1,0 +1,51 @@
+// RandomNormal: all tiles, each for its own counters.
+#include "../include/odla_kernel.hpp"
+
+using namespace odla;
+
+namespace {
+
+struct Attributes {
+  std::vector<std::int64_t> dims;
+  float mean, scale;
+  std::int64_t isHalf;
+
+  template <class Visitor> void visit(Visitor &&v) {
+    v("dims", dims);
+    v("mean", mean);
+    v("scale", scale);
+    v("half", isHalf);
+  }
+};
+
+Infos infer(const Inputs &in, const Attributes &a) {
+  require(in[0] == TensorInfo(DataType::UINT32, {2}), "a seed UINT32 [2]");
+  for (std::int64_t size : a.dims)
+    require(size >= 0, "dims of 0 and more");
+  return {TensorInfo(a.isHalf ? DataType::FLOAT16 : DataType::FLOAT, a.dims)};
+}
+
+struct Lowering : Opx<Attributes> {
+  using Opx::Opx;
+
+  void grow(Sequence &prog) const final {
+    const Tensor result = output(0), flat = result.flatten();
+    const auto name = poputil::templateVertex("NormalNumbers", result.elementType());
+    const auto work = graph().addComputeSet(debugContext("random"));
+    shareAmongWorkers(flat.numElements(), 8,
+                      [&](unsigned tile, std::size_t begin, std::size_t end) {
+                        const auto made = vertex("random_normal", work, name, tile);
+                        connect(made, "seed", getInTensor(0));
+                        connect(made, "out", flat.slice(begin, end));
+                        set(made, "first", unsigned(begin / 4));
+                        set(made, "mean", attributes().mean);
+                        set(made, "scale", attributes().scale);
+                      });
+    prog.add(Execute(work));
+    setOutTensor(0, result);
+  }
+};
+
+} // namespace
+
+ODLA_KERNEL(RandomNormal, Attributes, infer, Lowering, 1)
