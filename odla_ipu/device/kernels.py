@@ -1,12 +1,14 @@
 """Kernels, made known to the popart that runs them.
 
 The SDK finds them in a shared library that ``make`` builds of the folders of ``odla_ipu.kernels``.
-The simulator has them registered one by one.
+The simulator gets them one by one: from the host Poplar, which runs the same sources, or a body in
+numpy where a folder has only that.
 """
 
 import ctypes
 import importlib
 import os
+import sys
 import threading
 from typing import Any, List, Mapping, Optional, Sequence, Set, Type
 
@@ -67,12 +69,24 @@ def _register(kernel: Type[Kernel]) -> None:
     customop = importlib.import_module("odla_ipu.sim.customop")
     if customop.lookup(kernel.domain, kernel.__name__, kernel.version) is not None:
         return
+    folder = os.path.dirname(os.path.abspath(str(sys.modules[kernel.__module__].__file__)))
+    if os.path.exists(os.path.join(folder, "op.cpp")):
+        _load_on_host(kernel, folder)
+        return
     body = importlib.import_module(f"{kernel.__module__}.body")
 
     def create(inputs: Sequence[Optional[Any]], attributes: Mapping[str, Any]) -> "_NumpyKernel":
         return _NumpyKernel(kernel, body.run, inputs, attributes)
 
     customop.register(kernel.domain, kernel.__name__, kernel.version, create)
+
+
+def _load_on_host(kernel: Type[Kernel], folder: str) -> None:
+    poplar = importlib.import_module("odla_ipu.sim.poplar")
+    try:
+        poplar.load_kernel(folder)
+    except poplar.BuildError as error:
+        raise LibraryMissing(f"the kernel {kernel.called} cannot be built: {error}") from error
 
 
 class _NumpyKernel:

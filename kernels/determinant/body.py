@@ -1,9 +1,0 @@
-"""Determinant in numpy."""
-
-from typing import Any
-
-import numpy as np
-
-
-def run(op: Any, input: np.ndarray) -> np.ndarray:
-    return np.linalg.det(input)
