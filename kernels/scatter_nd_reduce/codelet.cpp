@@ -37,6 +37,17 @@ public:
   int reduction;
 
   void compute() {
+    switch (reduction) { // each loop for itself, so that it becomes vector code
+    case 0: return joinAll<0>();
+    case 1: return joinAll<1>();
+    case 2: return joinAll<2>();
+    case 3: return joinAll<3>();
+    default: return joinAll<4>();
+    }
+  }
+
+private:
+  template <int How> void joinAll() {
     const unsigned rows = output.size() / columns;
     for (unsigned i = 0; i != target.size(); ++i) {
       const unsigned row = target[i] - first;
@@ -45,7 +56,7 @@ public:
       T *to = &output[row * columns];
       const T *from = &updates[i * columns];
       for (unsigned j = 0; j != columns; ++j)
-        to[j] = joined(reduction, to[j], from[j]);
+        to[j] = joined(How, to[j], from[j]);
     }
   }
 };
