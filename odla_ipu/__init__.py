@@ -75,7 +75,7 @@ def load(
 # that only imports odla_ipu should not wait for them.
 
 
-_LATE = {"if_": "scopes", "loop": "scopes", "custom_op": "kernel"}
+_LATE = {"if_": "scopes", "loop": "scopes", "custom_op": "custom", "kernel": "custom"}
 """Functions that are no ops, and the modules that define them."""
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from . import cache, container
 from .binding import RECORDERS, Binding, Runner, Shapes
 from .container import Content, FileContent
+from .custom import find_kernel
 from .device import Device, open_device, recording, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
 from .graph import Graph
-from .kernel import find_kernel
 from .memory import release_pages
 from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert

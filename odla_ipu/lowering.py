@@ -9,9 +9,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 import numpy as np
 
+from .custom import Kernel, popart_attributes
 from .errors import InternalError, OdlaError
 from .graph import Graph, Value
-from .kernel import Kernel, popart_attributes
 from .registry import Op
 from .types import ElementType, ValueType
 

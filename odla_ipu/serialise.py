@@ -13,9 +13,9 @@ import numpy as np
 
 from . import container
 from .container import Arrays, Source
+from .custom import CUSTOM_OPS, all_custom_ops
 from .errors import BadFile, OdlaError
 from .graph import Graph, Node, Output, Value, Variable
-from .kernel import CUSTOM_OPS, all_custom_ops
 from .ops import OPS
 from .ops.control_flow import If, Loop
 from .types import ElementType, ValueType, check_shape

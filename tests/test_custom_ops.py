@@ -13,9 +13,7 @@ from reference import custom as reference
 
 import odla_ipu as odla
 from odla_ipu import container, interpreter, kernels
-from odla_ipu.errors import InvalidParameter, UnsupportedOp, UnsupportedType
-from odla_ipu.graph import specialise
-from odla_ipu.kernel import (
+from odla_ipu.custom import (
     CUSTOM_OPS,
     KERNELS,
     Kernel,
@@ -23,6 +21,8 @@ from odla_ipu.kernel import (
     popart_attributes,
     variadic_layout,
 )
+from odla_ipu.errors import InvalidParameter, UnsupportedOp, UnsupportedType
+from odla_ipu.graph import specialise
 from odla_ipu.registry import f32, f32s, flag, i32, i64, i64s, tensor, text, u32
 
 X = np.linspace(-3, 3, 12, dtype="f4").reshape(3, 4)

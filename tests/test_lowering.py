@@ -7,7 +7,7 @@ import pytest
 from test_ops import FAMILIES, build
 
 import odla_ipu.sim as popart
-from odla_ipu.kernel import KERNELS
+from odla_ipu.custom import KERNELS
 from odla_ipu.lowering import lower
 from odla_ipu.ops.table import rows
 from odla_ipu.passes import prepare

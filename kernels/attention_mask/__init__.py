@@ -1,6 +1,6 @@
 """IpuAttentionMask: which positions of packed sequences may attend to each other."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import tensor
 from odla_ipu.types import FLOATS, INTEGERS, ValueType
 

@@ -1,6 +1,6 @@
 """AuGruCell: one step of the attention-gated GRU of DIEN."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import tensor
 from odla_ipu.types import FLOATS, ValueType
 

@@ -1,6 +1,6 @@
 """BiasGelu: Gelu of a sum with a bias, by its tanh approximation."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import tensor
 from odla_ipu.types import FLOATS, ValueType
 

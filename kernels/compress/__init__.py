@@ -2,7 +2,7 @@
 
 from typing import List
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import ANY, BOOLS, ElementType, ValueType
 

@@ -2,7 +2,7 @@
 
 from typing import List
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import flag, i32, optional_tensor, tensor
 from odla_ipu.types import FLOATS, ElementType, ValueType
 

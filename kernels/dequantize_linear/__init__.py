@@ -1,6 +1,6 @@
 """DequantizeLinear: numbers of 8 or 32 bits back to FLOAT32."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import ElementType, ValueType
 

@@ -1,6 +1,6 @@
 """Determinant: determinants of square matrices by LU decomposition."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import tensor
 from odla_ipu.types import ElementType, ValueType
 

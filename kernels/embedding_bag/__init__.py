@@ -1,6 +1,6 @@
 """EmbeddingBag: sums of rows of a table."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import optional_tensor, tensor
 from odla_ipu.types import FLOATS, ElementType, ValueType
 

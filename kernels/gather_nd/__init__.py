@@ -1,6 +1,6 @@
 """GatherND: slices by tuples of indices."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import ANY, ElementType, ValueType
 

@@ -2,7 +2,7 @@
 
 from typing import List
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import i64, i64s, tensor
 from odla_ipu.types import ElementType, ValueType
 

@@ -1,6 +1,6 @@
 """Int8MatMul: products of 8-bit matrices, summed in 32 bits."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import ElementType, ValueType, known
 

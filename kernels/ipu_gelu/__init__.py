@@ -1,6 +1,6 @@
 """IpuGelu: Gelu by its tanh approximation."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import tensor
 from odla_ipu.types import FLOATS, ValueType
 

@@ -1,6 +1,6 @@
 """LayerNorm: rows normalised by their mean and deviation."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import f32, tensor
 from odla_ipu.types import FLOATS, ValueType
 

@@ -1,6 +1,6 @@
 """QuantizeLinear: numbers to 8 bits."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import FLOATS, ElementType, ValueType
 

@@ -1,6 +1,6 @@
 """RandomUniform: numbers of a uniform distribution, out of counters."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import f32, flag, i64s, tensor
 from odla_ipu.types import ElementType, ValueType
 

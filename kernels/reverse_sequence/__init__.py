@@ -1,6 +1,6 @@
 """ReverseSequence: the first steps of each sequence in reverse order."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import ANY, ElementType, ValueType
 

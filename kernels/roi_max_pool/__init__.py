@@ -1,6 +1,6 @@
 """RoiMaxPool: the largest elements in the cells of regions."""
 
-from odla_ipu.kernel import Kernel, fits
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import f32, i64, tensor
 from odla_ipu.types import FLOATS, ElementType, ValueType
 

@@ -1,6 +1,6 @@
 """IpuRsqrt: reciprocal square roots."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import tensor
 from odla_ipu.types import FLOATS, ValueType
 

@@ -1,6 +1,6 @@
 """ScatterNDReduce: slices put, added, ... where tuples of indices say."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import NUMERIC, ElementType, ValueType
 

@@ -1,6 +1,6 @@
 """ScatterReduce: elements put, added, ... where indices along one axis say."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import NUMERIC, ElementType, ValueType, known
 

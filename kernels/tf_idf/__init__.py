@@ -1,6 +1,6 @@
 """TfIdf: how often n-grams of a pool occur."""
 
-from odla_ipu.kernel import Kernel
+from odla_ipu.custom import Kernel
 from odla_ipu.registry import choice, i64, i64s, optional_tensor, tensor
 from odla_ipu.types import ElementType, TfIdfMode, ValueType
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type
 
-from odla_ipu import kernel
+from odla_ipu import custom
 from odla_ipu.errors import InvalidParameter
 from odla_ipu.graph import Graph, Value
 from odla_ipu.registry import (
@@ -158,17 +158,17 @@ MAX_LIST = 1 << 24
 
 def custom_layout(name: str) -> str:
     """The variable arguments of ``odla_CustomOp``, a letter each; raises UnsupportedOp."""
-    listed = kernel.variadic_layout(kernel.find(name))
+    listed = custom.variadic_layout(custom.find(name))
     return "".join(_KINDS[ctype] for one in listed for ctype in one.ctypes)
 
 
 def read_custom(name: str, slots: Any, inputs: Sequence[Value]) -> Dict[str, Any]:
     """The op's arguments by name; the first slot holds ``inputs``."""
-    op = kernel.find(name)
+    op = custom.find(name)
     attributes: Dict[str, Any] = {}
     place = 1
     fields = {field.name: field for field in op.fields}
-    for one in kernel.variadic_layout(op):
+    for one in custom.variadic_layout(op):
         attributes[one.name] = _custom_attribute(op, fields[one.name], slots, place)
         place += len(one.ctypes)
     return op.arguments(list(inputs), attributes)
@@ -193,4 +193,4 @@ def _custom_attribute(op: Type[Op], field: Field, slots: Any, place: int) -> Any
 def add_custom(
     name: str, graph: Graph, arguments: Dict[str, Any], id: Optional[str]
 ) -> Tuple[Value, ...]:
-    return kernel.find(name).add(graph, arguments, id)
+    return custom.find(name).add(graph, arguments, id)

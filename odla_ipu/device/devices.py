@@ -19,6 +19,7 @@ import time
 import warnings
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Type, Union
 
+from odla_ipu.custom import Kernel
 from odla_ipu.errors import (
     DeviceTimeout,
     DeviceUnavailable,
@@ -26,7 +27,6 @@ from odla_ipu.errors import (
     InvalidParameter,
     OdlaError,
 )
-from odla_ipu.kernel import Kernel
 
 from .failures import translate
 from .information import Information, Usage, describe

@@ -14,9 +14,9 @@ from typing import Any, List, Mapping, Optional, Sequence, Set, Type
 
 import numpy as np
 
+from odla_ipu.custom import Kernel
 from odla_ipu.errors import LibraryMissing
 from odla_ipu.graph import Graph
-from odla_ipu.kernel import Kernel
 from odla_ipu.types import ValueType, element_type
 
 LIBRARY = "libodla_ipu_kernels.so"

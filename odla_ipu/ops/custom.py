@@ -1,15 +1,15 @@
 """Custom ops that PopART has and ODLA has no function for.
 
-They are called by name, as kernels are (``kernel``); each has a rule like an op of ODLA's own.
+They are called by name, as kernels are (``odla_ipu.custom``); each has a rule like an op of ODLA's own.
 """
 
 from typing import Any, List, Sequence
 
 import numpy as np
 
+from ..custom import CustomOp, fits
 from ..errors import UnsupportedType
 from ..graph import Value
-from ..kernel import CustomOp, fits
 from ..registry import Op, i32, i64s, tensor, text
 from ..types import (
     ANY,

@@ -18,7 +18,7 @@ import traceback
 
 import numpy as np
 
-from odla_ipu import errors, kernel
+from odla_ipu import custom, errors
 from odla_ipu.abi import arguments, build, entries
 
 HANG = 120
@@ -630,7 +630,7 @@ class Fuzzer:
 
     def _odla_CustomOp(self):
         pick = self.random
-        names = [*kernel.CUSTOM_OPS, *kernel.KERNELS]
+        names = [*custom.CUSTOM_OPS, *custom.KERNELS]
         name = pick.choice([*names, "Unknown", "", "\u00e9"])
         given = [self.values(), self.pointer_to(name.encode()), self.id_text(), self.ids()]
         given[1:3] = [ctypes.c_void_p(one) for one in given[1:3]]

@@ -11,7 +11,7 @@ from reference import yolo
 from samples.custom import SAMPLES
 from samples.yolo import SAMPLES as YOLO
 
-from odla_ipu import kernel
+from odla_ipu import custom
 from odla_ipu.types import element_type
 
 PROGRAM = r"""
@@ -142,10 +142,10 @@ MODES = {"tf": 0, "idf": 1, "tfidf": 2}
 
 def c_arguments(name, attributes):
     """The attributes as C's arguments, written by the types that the layout tells."""
-    cls = kernel.find(name)
+    cls = custom.find(name)
     declared = {field.name: field.default for field in cls.fields if not field.is_tensor}
     found = []
-    for one in kernel.variadic_layout(cls):
+    for one in custom.variadic_layout(cls):
         value = attributes.get(one.name, declared[one.name])
         if len(one.ctypes) == 2:
             base = one.ctypes[1].replace("const ", "").replace(" *", "")
@@ -284,11 +284,11 @@ def test_the_documented_arguments():
     """docs/c-library.md has a row for each custom op."""
     text = (pathlib.Path(__file__).parents[2] / "docs" / "c-library.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| [^|]* \| ([^|]*) \|$", text, re.M))
-    for name, cls in kernel.all_custom_ops().items():
+    for name, cls in custom.all_custom_ops().items():
         listed = [
             f"{' '.join(one.ctypes[:1]).replace('const char *', 'const char*')} {one.name}"
             if len(one.ctypes) == 1
             else f"size_t, {one.ctypes[1].replace(' *', '*')} {one.name}"
-            for one in kernel.variadic_layout(cls)
+            for one in custom.variadic_layout(cls)
         ]
         assert rows[name] == (", ".join(listed) or "none"), name

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from cases import CASES
 
+from odla_ipu.custom import KERNELS, all_custom_ops, popart_attributes
 from odla_ipu.graph import Graph
-from odla_ipu.kernel import KERNELS, all_custom_ops, popart_attributes
 from odla_ipu.types import ValueType, element_type
 
 ROOT = pathlib.Path(__file__).parents[2] / "kernels"

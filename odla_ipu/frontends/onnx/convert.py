@@ -32,7 +32,7 @@ from typing import (
 import numpy as np
 
 from ... import (
-    kernel,
+    custom,
     ops,  # noqa: F401 - importing the ops fills OPS
 )
 from ...errors import BadFile, InvalidParameter, UnsupportedOp, UnsupportedType
@@ -204,7 +204,7 @@ class Step:
 
     def customs(self, name: str, operands: Sequence[Any], **attributes: Any) -> Tuple[Value, ...]:
         """Add a custom op."""
-        return kernel.add(self.graph, name, operands, attributes, self.id)
+        return custom.add(self.graph, name, operands, attributes, self.id)
 
     def custom(self, name: str, operands: Sequence[Any], **attributes: Any) -> Value:
         """``customs`` for an op with one result."""
@@ -298,7 +298,7 @@ class _Walk:
         operands: List[Optional[Value]] = []
         try:
             function = self.functions.get((node.domain, node.op))
-            own = kernel.by_operator(node.domain, node.op)
+            own = custom.by_operator(node.domain, node.op)
             is_known = found or function or own or functions.is_defined(node, self.opset)
             if not is_known:
                 raise Unsupported("the operator has no ODLA equivalent")
