@@ -168,7 +168,7 @@ def text(header):
 def test_functions_stand_in_their_headers_with_their_names():
     found = {}
     pattern = re.compile(r"ODLA_API_CALL\s+(\w+)\((.*?)\);", re.DOTALL)
-    for header in HEADERS:
+    for header in set(HEADERS) - {"ODLA/odla_ipu.h"}:
         for name, parameters in pattern.findall(text(header)):
             names = [one.split()[-1].lstrip("*") for one in parameters.split(",")]
             found[name] = (header, [one for one in names if one not in ("...", "void")])
