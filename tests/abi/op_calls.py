@@ -74,7 +74,9 @@ class Row:
             if given is None and isinstance(field, ResultTypeField):
                 return element_type(wanted.dtype)
             if given is None:
-                return ValueType(element_type(wanted.dtype), wanted.shape)
+                # Indices; references give an empty list no type of its own.
+                kind = wanted.dtype if wanted.size else np.int64
+                return ValueType(element_type(kind), wanted.shape)
         node = self.op.__new__(self.op)
         node.id, node.origin = self.name, ""
         return None if given is None else field.convert(node, given)
@@ -221,7 +223,11 @@ def rows(most: int) -> List[Row]:
         fed = [one for one in several if len(one[0].constants) < len(one[0].operands)] or several
         step = max(1, len(fed) // most)
         # The later ones have more of their parameters set.
-        for sample, reference in fed[::-step][:most]:
+        chosen = fed[::-step][:most]
+        richest = max(fed, key=lambda one: len(one[0].attributes))
+        if not any(one is richest for one in chosen):
+            chosen[-1] = richest
+        for sample, reference in chosen:
             row = Row(sample, reference)
             row.read()
             found.append(row)
