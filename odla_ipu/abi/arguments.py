@@ -76,9 +76,13 @@ def _read_of(op: Type[Op], field: Field, first: str) -> Read:
         return lambda slots, place, found: locations.read_optional_shape(slots[place].pointer)
     if isinstance(field, (ResultTypeField, ValueTypeField)):
         return lambda slots, place, found: locations.read_optional_type(slots[place].pointer)
-    if isinstance(field, IntegerField) and field.ctype == "uint32" and field.low < 0:
+    if isinstance(field, IntegerField) and _wraps(field, field.ctype):
         return _read_signed
     return lambda slots, place, found: slots[place].number
+
+
+def _wraps(field: IntegerField, ctype: str) -> bool:
+    return ctype.startswith("uint32") and field.low < 0
 
 
 def _read_signed(slots: Any, place: int, found: Dict[str, Any]) -> int:
@@ -114,7 +118,8 @@ def _read_text(op: Type[Op], field: Field) -> Read:
 
 def _read_integers(op: Type[Op], field: IntegersField, first: str) -> Read:
     """An array whose length is another parameter, or follows from the rank of the first value."""
-    ctype = field.ctype.replace(" *", "_t*")
+    # Numbers that may be negative come in unsigned parameters, too.
+    ctype = "int32_t*" if _wraps(field.element, field.ctype) else field.ctype.replace(" *", "_t*")
     spatial = field.each == "spatial"
 
     def read(slots: Any, place: int, found: Dict[str, Any]) -> Optional[Sequence[int]]:

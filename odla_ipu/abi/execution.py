@@ -207,7 +207,8 @@ def unbound_output(context: int, place: int) -> np.ndarray:
         raise InvalidParameter("the context has not run, or the output is bound to memory")
     array = prepared.unbound[place]
     # Of what data decide the size of, the elements that there are come first.
-    count = product(prepared.found.get(place, array.shape))
+    shape: Any = prepared.found.get(place, array.shape)
+    count = product(shape)
     return np.ascontiguousarray(array.reshape(-1)[:count])
 
 

@@ -851,7 +851,7 @@ class DeConv(_Convolution):
     strides = uints(None, each="spatial")
     dilations = uints(None, each="spatial")
     paddings_front = uints(None, each="spatial")
-    paddings_back: Any = IntegersField("uint32", None, -(2**31), 2**32 - 1)
+    paddings_back: Any = IntegersField("uint32", None, -(2**31), 2**32 - 1, each="spatial")
     bias = optional_tensor(FLOATS)
     output_dims = output_dims()
 
