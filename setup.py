@@ -1,7 +1,10 @@
-"""Builds the C library and lists the packages; all else is declared in pyproject.toml."""
+"""Builds the C library and the kernels, lists the packages; pyproject.toml declares the rest."""
 
+import importlib
 import importlib.util
 import os
+import sys
+import types
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
@@ -24,8 +27,23 @@ def load(path):
 abi = load(os.path.join(ABI, "build.py"))
 
 
+def build_kernels(target):
+    """The kernels and the host Poplar, so that those who install a wheel need no compiler."""
+    package = types.ModuleType("odla_ipu_poplar")
+    package.__path__ = [os.path.join(HERE, "odla_ipu", "sim", "poplar")]
+    sys.modules[package.__name__] = package
+    builds = importlib.import_module("odla_ipu_poplar.builds")
+    builds.build_all(target, os.path.join(HERE, "kernels"))
+
+
 class BuildExt(build_ext):
     """Builds libodla_ipu.so, which is no module of Python, beside the extension module."""
+
+    def run(self):
+        super().run()
+        # An installation in place builds a kernel when it is first used.
+        if not (self.inplace or getattr(self, "editable_mode", False)):
+            build_kernels(os.path.join(self.build_lib, "odla_ipu", "sim", "poplar", "prebuilt"))
 
     def get_ext_filename(self, fullname):
         *packages, name = fullname.split(".")

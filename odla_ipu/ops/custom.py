@@ -1,6 +1,6 @@
 """Custom ops that PopART has and ODLA has no function for.
 
-They are called by name, as kernels are (``odla_ipu.custom``); each has a rule like an op of ODLA's own.
+They are called by name, as kernels are; each has a rule like an op of ODLA's own.
 """
 
 from typing import Any, List, Sequence

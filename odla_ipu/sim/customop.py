@@ -1,13 +1,15 @@
-"""Custom ops of the stand-in: ops of other domains, with a Python body on the host.
+"""Custom ops of the stand-in: ops of other domains, which the host runs.
 
-PopART takes custom ops from C++ libraries that link Poplar, which the stand-in cannot load.  Here a
-program registers a function that makes the op of one model, PopART's ``setup()``, and the object
-that it returns runs it, PopART's ``grow()``:
+PopART takes custom ops from C++ libraries that link Poplar.  So does the stand-in, from libraries
+that link the host Poplar (``sim.poplar``).  Besides, a program may register a function that makes
+the op of one model, PopART's ``setup()``, and the object that it returns runs it, PopART's
+``grow()``:
 
     register("com.acme", "Cube", 1, create)
     builder.customOp("Cube", 1, "com.acme", [x], {})
 """
 
+import importlib
 from typing import (
     Any,
     Callable,
@@ -78,6 +80,7 @@ def lookup(domain: str, type: str, version: int) -> Optional[Create]:
     """What makes the op: the one that was registered, else the first that a provider knows."""
     if (domain, type, version) in _creates:
         return _creates[domain, type, version]
+    importlib.import_module(".poplar", __package__)  # which adds its provider
     for provider in _providers:
         create = provider(domain, type, version)
         if create is not None:
