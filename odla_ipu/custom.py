@@ -22,10 +22,25 @@ operands as inputs and the other fields as attributes.
 import enum
 import functools
 import importlib
+import importlib.util
+import os
 import pkgutil
-from typing import Any, ClassVar, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
+import sys
+from typing import (
+    Any,
+    ClassVar,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+)
 
-from .errors import InternalError, InvalidParameter, UnsupportedOp
+from .errors import BadFile, FileMissing, InternalError, InvalidParameter, UnsupportedOp
 from .graph import Graph, Value
 from .registry import (
     REQUIRED,
@@ -124,6 +139,8 @@ class Kernel(CustomOp, declare=False):
     domain: ClassVar[str] = "odla.ipu"
     version: ClassVar[int] = 1
     results: ClassVar[int] = 1
+    is_trusted: ClassVar[bool] = True
+    """Whether the simulator runs it in the process; a user's kernel has one of its own."""
     form = "kernel"
 
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:
@@ -266,6 +283,61 @@ def _import_declarations() -> None:
     kernels = importlib.import_module("odla_ipu.kernels")
     for found in pkgutil.iter_modules(kernels.__path__):
         importlib.import_module(f"{kernels.__name__}.{found.name}")
+    for folder in filter(None, os.environ.get(KERNEL_PATH, "").split(os.pathsep)):
+        _add_folder(folder, trusted=False)
+
+
+# Kernels of users.
+
+KERNEL_PATH = "ODLA_IPU_KERNEL_PATH"
+"""The environment variable that names folders of kernels to know from the start."""
+
+_user_folders: Dict[str, List[Type[Kernel]]] = {}
+
+
+def kernel(folder: Union[str, "os.PathLike[str]"], trusted: bool = False) -> List[Type[Kernel]]:
+    """Have ``custom_op`` and ``odla_CustomOp`` know the kernels of a folder; returns them.
+
+    It holds a declaration (``__init__.py``) with its ``op.cpp`` and ``codelet.cpp``.  On the
+    simulator they run in a process of their own, whose crash or endless loop is an error here,
+    unless ``trusted``.  On the SDK the folder's ``libodla_ipu_kernels.so`` is loaded.  A folder
+    that is known already is not read again.
+
+    Raises FileMissing without the folder or its declaration, BadFile for a declaration that cannot
+    be imported or declares no kernel, InternalError for a name that is taken.
+    """
+    all_custom_ops()
+    return _add_folder(os.fspath(folder), bool(trusted))
+
+
+def _add_folder(folder: str, trusted: bool) -> List[Type[Kernel]]:
+    path = os.path.realpath(folder)
+    if path in _user_folders:
+        return _user_folders[path]
+    declaration = os.path.join(path, "__init__.py")
+    if not os.path.isfile(declaration):
+        raise FileMissing(f"{declaration}: no such file; a kernel's folder holds its declaration")
+    name = f"odla_ipu_user_kernel_{len(_user_folders)}_{os.path.basename(path)}"
+    spec = importlib.util.spec_from_file_location(
+        name, declaration, submodule_search_locations=[path]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    before = set(KERNELS)
+    try:
+        spec.loader.exec_module(module)
+    except InternalError:
+        raise
+    except Exception as error:
+        raise BadFile(f"{declaration}: {type(error).__name__}: {error}") from error
+    added = [KERNELS[one] for one in KERNELS if one not in before]
+    if not added:
+        raise BadFile(f"{declaration} declares no kernel; accepted: a subclass of Kernel")
+    for one in added:
+        one.is_trusted = trusted
+    _user_folders[path] = added
+    return added
 
 
 def add(

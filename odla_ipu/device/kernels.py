@@ -40,15 +40,24 @@ def provide(kind: str, kernel: Type[Kernel]) -> None:
 # The SDK.
 
 
-def _folder() -> str:
-    return os.path.abspath(importlib.import_module("odla_ipu.kernels").__path__[0])
+def _folder(kernel: Type[Kernel]) -> str:
+    return os.path.dirname(os.path.abspath(str(sys.modules[kernel.__module__].__file__)))
+
+
+def _is_own(folder: str) -> bool:
+    """Whether the kernel comes with the package."""
+    own = importlib.import_module("odla_ipu.kernels").__path__[0]
+    return os.path.dirname(folder) == os.path.abspath(own)
 
 
 def _load(kernel: Type[Kernel]) -> None:
-    path = os.path.join(_folder(), LIBRARY)
+    folder = _folder(kernel)
+    if _is_own(folder):
+        folder = os.path.dirname(folder)  # one library for all of them
+    path = os.path.join(folder, LIBRARY)
     if path in _loaded:
         return
-    repair = f"build it with 'make -C {_folder()}' where the Poplar SDK is enabled"
+    repair = f"build it with 'make -C {folder}' where the Poplar SDK is enabled"
     if not os.path.exists(path):
         raise LibraryMissing(
             f"{path}, which holds the kernel {kernel.called}, is missing; {repair}"
@@ -69,7 +78,7 @@ def _register(kernel: Type[Kernel]) -> None:
     customop = importlib.import_module("odla_ipu.sim.customop")
     if customop.lookup(kernel.domain, kernel.__name__, kernel.version) is not None:
         return
-    folder = os.path.dirname(os.path.abspath(str(sys.modules[kernel.__module__].__file__)))
+    folder = _folder(kernel)
     if os.path.exists(os.path.join(folder, "op.cpp")):
         _load_on_host(kernel, folder)
         return
@@ -84,9 +93,16 @@ def _register(kernel: Type[Kernel]) -> None:
 def _load_on_host(kernel: Type[Kernel], folder: str) -> None:
     poplar = importlib.import_module("odla_ipu.sim.poplar")
     try:
-        poplar.load_kernel(folder)
+        if _is_own(folder):
+            poplar.load_kernel(folder)
+            return
+        library = poplar.build(folder, includes=[poplar.kernel_headers()])
+        load = poplar.load if kernel.is_trusted else poplar.load_isolated
+        load(library)
     except poplar.BuildError as error:
         raise LibraryMissing(f"the kernel {kernel.called} cannot be built: {error}") from error
+    except RuntimeError as error:
+        raise LibraryMissing(f"the kernel {kernel.called} cannot be loaded: {error}") from error
 
 
 class _NumpyKernel:

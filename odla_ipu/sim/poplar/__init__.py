@@ -35,6 +35,7 @@ __all__ = [
     "include_folder",
     "is_debug",
     "kernel_folders",
+    "kernel_headers",
     "library_folder",
     "load",
     "load_isolated",
@@ -85,6 +86,11 @@ def load_isolated(path: _Path, seconds: float = 60.0) -> List[Tuple[str, str, in
         make = functools.partial(worker.create, library, *key, seconds=seconds)
         customop.register(*key, make)
     return found
+
+
+def kernel_headers() -> Path:
+    """Where the headers are that this package's kernels share."""
+    return builds.own_kernels() / "include"
 
 
 def include_folder() -> Path:

@@ -140,7 +140,7 @@ def runtime() -> Path:
 
 def kernel_folders(kernels: Optional[AnyPath] = None) -> List[Path]:
     """The folders below ``kernels`` (by default this package's own) that have an op."""
-    root = Path(os.fspath(kernels)).absolute() if kernels is not None else _own_kernels()
+    root = Path(os.fspath(kernels)).absolute() if kernels is not None else own_kernels()
     return sorted(path.parent for path in root.glob("*/op.cpp"))
 
 
@@ -150,7 +150,8 @@ def kernel_unit(folder: AnyPath, debug: bool = False) -> Unit:
     return unit(path, path.name, [path.parent / "include"], (), debug)
 
 
-def _own_kernels() -> Path:
+def own_kernels() -> Path:
+    """The folder of this package's kernels."""
     package = HERE.parents[1]
     installed = package / "kernels"
     return installed if installed.is_dir() else package.parent / "kernels"
