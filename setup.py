@@ -2,13 +2,14 @@
 
 from setuptools import find_packages, setup
 
-KERNELS = "odla_ipu.kernels"
+PARTS = {"odla_ipu.kernels": "kernels", "odla_ipu.examples": "examples"}
+"""Packages that have a folder of their own beside ``odla_ipu``."""
 
 setup(
     packages=[
         *find_packages(include=["odla_ipu*"]),
-        KERNELS,
-        *(f"{KERNELS}.{name}" for name in find_packages("kernels")),
+        *PARTS,
+        *(f"{part}.{name}" for part, folder in PARTS.items() for name in find_packages(folder)),
     ],
-    package_dir={KERNELS: "kernels"},
+    package_dir=PARTS,
 )
