@@ -1,7 +1,9 @@
 """Layers on channels-first images, each named and with weights of its own."""
 
 import math
-from typing import Any, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+
+import numpy as np
 
 import odla_ipu as odla
 from odla_ipu import Value
@@ -106,6 +108,26 @@ def conv_bn_relu(
     return odla.relu(batch_norm(x, weights, f"{name}.bn", epsilon), id=f"{name}.relu")
 
 
+def conv_relu(
+    x: Value,
+    weights: Weights,
+    name: str,
+    filters: int,
+    window: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+) -> Value:
+    """A convolution with bias, ReLU."""
+    return odla.relu(
+        conv(x, weights, name, filters, window, stride, padding, bias=True), id=f"{name}.relu"
+    )
+
+
+def bn_relu(x: Value, weights: Weights, name: str, epsilon: float) -> Value:
+    """Batch normalization, ReLU."""
+    return odla.relu(batch_norm(x, weights, name, epsilon), id=f"{name}.relu")
+
+
 def linear(x: Value, weights: Weights, name: str, units: int, bias: bool = True) -> Value:
     """x [N, inputs] times a matrix [inputs, units]."""
     inputs = x.dims[1]
@@ -161,3 +183,25 @@ def pixels(name: str, batch: int, size: int) -> Value:
     x = odla.argument(name, (batch, size, size, 3))
     x = odla.transpose(x, (0, 3, 1, 2), id="channels_first")
     return odla.sub(odla.mul(x, 1 / 127.5), 1.0, id="scaled")
+
+
+def random_pixels(
+    name: str, size: int
+) -> Callable[[int, np.random.Generator], Dict[str, np.ndarray]]:
+    """Inputs for :func:`pixels`, random as in the originals' synthetic mode."""
+
+    def inputs(batch: int, generator: np.random.Generator) -> Dict[str, np.ndarray]:
+        return {name: generator.integers(0, 256, (batch, size, size, 3)).astype(np.float32)}
+
+    return inputs
+
+
+def random_data(
+    name: str, size: int
+) -> Callable[[int, np.random.Generator], Dict[str, np.ndarray]]:
+    """Images [N,3,size,size] of standard normal numbers, as after a mean was subtracted."""
+
+    def inputs(batch: int, generator: np.random.Generator) -> Dict[str, np.ndarray]:
+        return {name: generator.standard_normal((batch, 3, size, size), np.float32)}
+
+    return inputs
