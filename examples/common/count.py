@@ -3,7 +3,7 @@
 Neither needs its numbers: build with ``Weights(seed=None)`` to look at a network.
 """
 
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Tuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from odla_ipu.graph import Graph, Node
 
 def macs(computation: Computation) -> int:
     """Multiplications (with an addition each) of all matrix products and convolutions."""
-    return sum(_node_macs(node) for node in _nodes(computation.graph))
+    return sum(times * _node_macs(node) for node, times in _nodes(computation.graph))
 
 
 def weight_bytes(computation: Computation) -> int:
@@ -41,11 +41,13 @@ def peak_bytes(computation: Computation) -> int:
     return most
 
 
-def _nodes(graph: Graph) -> Iterator[Node]:
+def _nodes(graph: Graph, times: int = 1) -> Iterator[Tuple[Node, int]]:
+    """All nodes, with how often each runs: those of a loop as often as it may go round."""
     for node in graph.nodes:
-        yield node
+        yield node, times
+        trips = getattr(node, "trips", None)  # None where it is computed, too
         for body in node.bodies:
-            yield from _nodes(body)
+            yield from _nodes(body, times * (1 if trips is None else trips))
 
 
 def _node_macs(node: Node) -> int:
