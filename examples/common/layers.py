@@ -205,3 +205,26 @@ def random_data(
         return {name: generator.standard_normal((batch, 3, size, size), np.float32)}
 
     return inputs
+
+
+def deconv(
+    x: Value,
+    weights: Weights,
+    name: str,
+    filters: int,
+    window: Pair,
+    stride: Pair = 1,
+    bias: bool = False,
+) -> Value:
+    """The transpose of a convolution: each pixel adds a window to the result."""
+    shape = (x.dims[1], filters, *pair(window))
+    # So many pixels reach one of the result.
+    reached = math.prod(pair(window)) / math.prod(pair(stride))
+    kernel = weights.normal(f"{name}.weight", shape, math.sqrt(1 / (x.dims[1] * reached)))
+    return odla.deconv(
+        x,
+        kernel,
+        strides=pair(stride),
+        bias=weights.normal(f"{name}.bias", (filters,), 0.1) if bias else None,
+        id=name,
+    )
