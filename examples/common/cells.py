@@ -13,11 +13,11 @@ from odla_ipu import Value
 
 from .weights import Weights
 
-LstmWeights = Tuple[np.ndarray, np.ndarray, np.ndarray]
+CellWeights = Tuple[np.ndarray, np.ndarray, np.ndarray]
 """W [4H,I], R [4H,H] and B [4H], gates in ODLA's order i, o, f, c."""
 
 
-def lstm_weights(weights: Weights, name: str, inputs: int, units: int) -> LstmWeights:
+def lstm_weights(weights: Weights, name: str, inputs: int, units: int) -> CellWeights:
     """Of a BasicLSTMCell: gates i, c, f, o; the forget bias of 1 that it adds at run time is in B."""
     deviation = math.sqrt(1 / (inputs + units))
     kernel = weights.normal(f"{name}.kernel", (inputs + units, 4 * units), deviation)
@@ -44,7 +44,7 @@ def bidirectional_lstm(
 
 
 def _lstm(
-    x: Value, directions: List[LstmWeights], units: int, lengths: Optional[Value]
+    x: Value, directions: List[CellWeights], units: int, lengths: Optional[Value]
 ) -> Value:
     w, r, b = (np.stack(parts) for parts in zip(*directions))
     y = odla.lstm(
@@ -61,7 +61,7 @@ def _lstm(
     return odla.reshape(odla.transpose(y, (0, 2, 1, 3)), (steps, batch, count * units))
 
 
-def gru_weights(weights: Weights, name: str, inputs: int, units: int) -> LstmWeights:
+def gru_weights(weights: Weights, name: str, inputs: int, units: int) -> CellWeights:
     """Of a GRUCell: W [3H,I], R [3H,H], B [3H], gates in ODLA's order u, r, o.
 
     TensorFlow has gates r, u in one matrix, the candidate in another; r multiplies h before its
