@@ -29,9 +29,7 @@ def network(batch: int, weights: Weights, config: bert.Config) -> Computation:
         logits = bert.linear(x, weights, "qa_outputs", 2)
         logits = odla.transpose(odla.reshape(logits, (batch, config.length, 2)), (2, 0, 1))
         for place, name in enumerate(("start_logits", "end_logits")):
-            row = odla.slice(
-                logits, (place, 0, 0), (place + 1, batch, config.length)
-            )
+            row = odla.slice(logits, (place, 0, 0), (place + 1, batch, config.length))
             odla.output(odla.reshape(row, (batch, config.length)), name)
     return computation
 

@@ -75,9 +75,7 @@ def network(
     return computation
 
 
-def attention(
-    query: Value, keys: Value, lengths: Value, weights: Weights, config: Config
-) -> Value:
+def attention(query: Value, keys: Value, lengths: Value, weights: Weights, config: Config) -> Value:
     """How much each item of the history counts, [N,1,T]; adds up to 1 over T."""
     batch, steps, size = keys.dims
     queries = odla.broadcast(odla.reshape(query, (batch, 1, size)), keys.dims)

@@ -55,11 +55,18 @@ def network(batch: int, weights: Weights, config: Config = Config()) -> Computat
             # One constant for all who look into it.
             return odla.constant(weights.normal(name, (rows, config.width), 0.3), name)
 
-        by_book, by_kind = table("mid.embedding", config.books), table("cat.embedding", config.kinds)
+        by_book, by_kind = (
+            table("mid.embedding", config.books),
+            table("cat.embedding", config.kinds),
+        )
         who = odla.gather(table("uid.embedding", config.users), user, axis=0)
-        item = layers.concat([odla.gather(by_book, book, axis=0), odla.gather(by_kind, kind, axis=0)], "item")
+        item = layers.concat(
+            [odla.gather(by_book, book, axis=0), odla.gather(by_kind, kind, axis=0)], "item"
+        )
         past = layers.concat(
-            [odla.gather(by_book, books, axis=0), odla.gather(by_kind, kinds, axis=0)], "past", axis=2
+            [odla.gather(by_book, books, axis=0), odla.gather(by_kind, kinds, axis=0)],
+            "past",
+            axis=2,
         )
         # Padding is summed, too, as in the original.
         total = odla.reduce_sum(past, axes=(1,), keep_dims=False, id="history_sum")
@@ -129,9 +136,7 @@ def evolution(states: Value, shares: Value, mask: Value, weights: Weights, confi
         step = loop.variable(np.zeros((1,), np.int32))
         state = loop.variable(np.zeros((batch, hidden), np.float32))
         x = at(given, step)
-        both = odla.add(
-            odla.slice(x, (0, 0), (batch, 2 * hidden)), odla.gemm(state, B=gates)
-        )
+        both = odla.add(odla.slice(x, (0, 0), (batch, 2 * hidden)), odla.gemm(state, B=gates))
         both = odla.sigmoid(both)
         update = odla.mul(odla.slice(both, (0, 0), (batch, hidden)), at(left, step))
         reset = odla.slice(both, (0, hidden), (batch, 2 * hidden))

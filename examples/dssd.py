@@ -92,7 +92,8 @@ def upwards(x: Value, fine: Value, weights: Weights, name: str, width: int) -> V
     window, stride = (2, 2) if grid == 2 * x.dims[2] else (3, 1)
     x = layers.deconv(x, weights, f"{name}.deconv", filters, window, stride)
     x = layers.conv(x, weights, f"{name}.conv", filters, 3, padding=1, gain=1)
-    x = layers.batch_norm(x, weights, f"{name}.conv.bn", residual.EPSILON)
+    # Products of two maps: small, or they grow from level to level.
+    x = layers.batch_norm(x, weights, f"{name}.conv.bn", residual.EPSILON, scale=(0.2, 0.6))
     y = layers.conv_bn_relu(
         fine, weights, f"{name}.side0", filters, 3, padding=1, epsilon=residual.EPSILON
     )
@@ -106,8 +107,8 @@ EXAMPLE = Example(
     group="DSSD",
     build=network,
     inputs=layers.random_data("data", SIZE),
-    parameters=1,
-    macs=1,
+    parameters=165_169_392,
+    macs=53_823_468_736,
     batches=(1, 2, 4),
     finish=ssd.objects,
     small=Example(
@@ -115,8 +116,8 @@ EXAMPLE = Example(
         group="DSSD",
         build=lambda batch, weights: network(batch, weights, width=4),
         inputs=layers.random_data("data", SIZE),
-        parameters=1,
-        macs=1,
+        parameters=1_689_012,
+        macs=839_116_876,
         batches=(1, 2),
         finish=ssd.objects,
     ),

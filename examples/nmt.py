@@ -189,9 +189,7 @@ class Decoder:
             x = odla.concat([y, context], axis=1)
         return odla.gemm(y, B=self.output, id="logits"), State(context, tuple(h), tuple(c))
 
-    def cell(
-        self, x: Value, h: Value, c: Value, weights: cells.CellWeights
-    ) -> Tuple[Value, Value]:
+    def cell(self, x: Value, h: Value, c: Value, weights: cells.CellWeights) -> Tuple[Value, Value]:
         """One step of an LSTM: h and c."""
         w, r, b = weights
         units = self.config.units
@@ -270,9 +268,7 @@ def beam_search(
         logits, after = decoder.step(flat, State.of(state))
         new = odla.reshape(odla.log_softmax(logits, axis=-1), (batch, beams, size))
         column = odla.reshape(has_ended, (batch, beams, 1))
-        total = odla.add(
-            odla.reshape(logs, (batch, beams, 1)), odla.select(column, ends, new)
-        )
+        total = odla.add(odla.reshape(logs, (batch, beams, 1)), odla.select(column, ends, new))
         longer = odla.add(
             odla.reshape(lengths, (batch, beams, 1)),
             odla.select(column, np.int32(0), is_word),
@@ -317,7 +313,9 @@ def _any_goes_on(has_ended: Value) -> Value:
 # The host's part.
 
 
-def sources(sentences: Sequence[Sequence[int]], longest: int = Config.longest) -> Dict[str, np.ndarray]:
+def sources(
+    sentences: Sequence[Sequence[int]], longest: int = Config.longest
+) -> Dict[str, np.ndarray]:
     """Inputs for sentences of word numbers, cut to the longest that the network takes."""
     ids = np.full((longest, len(sentences)), END, np.int32)
     for column, sentence in enumerate(sentences):
@@ -373,7 +371,7 @@ def _example(config: Config, **more: object) -> Example:
 
 EXAMPLE = _example(
     Config(),
-    parameters=1,
-    macs=1,
-    small=_example(Config(vocabulary=120, units=16, longest=6), parameters=1, macs=1),
+    parameters=210_880_513,
+    macs=11_250_073_600,
+    small=_example(Config(vocabulary=120, units=16, longest=6), parameters=30_433, macs=244_992),
 )

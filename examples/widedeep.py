@@ -62,7 +62,9 @@ def network(batch: int, weights: Weights) -> Computation:
         deep = [numbers]
         for name, words in WORDS.items():
             ends = np.array([0, 1], np.float32)
-            deep.append(odla.one_hot(ids[name], values=ends, depth=len(words), id=f"{name}_one_hot"))
+            deep.append(
+                odla.one_hot(ids[name], values=ends, depth=len(words), id=f"{name}_one_hot")
+            )
         deep.append(odla.gather(table, ids["occupation"], axis=0, id="occupation_embedding"))
         x = layers.concat(deep, "deep_input")
         for place, units in enumerate(TOWER):

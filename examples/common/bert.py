@@ -77,9 +77,7 @@ def attention(x: Value, bias: Value, weights: Weights, name: str, config: Config
 
     def heads(part: str, order: tuple) -> Value:
         y = linear(x, weights, f"{name}.{part}", config.hidden)
-        return odla.transpose(
-            odla.reshape(y, (batch, config.length, config.heads, size)), order
-        )
+        return odla.transpose(odla.reshape(y, (batch, config.length, config.heads, size)), order)
 
     query, key, value = (
         heads("query", (0, 2, 1, 3)),

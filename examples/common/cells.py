@@ -28,7 +28,9 @@ def lstm_weights(weights: Weights, name: str, inputs: int, units: int) -> CellWe
     return ordered[:, :inputs], ordered[:, inputs:], offset
 
 
-def lstm(x: Value, weights: Weights, name: str, units: int, lengths: Optional[Value] = None) -> Value:
+def lstm(
+    x: Value, weights: Weights, name: str, units: int, lengths: Optional[Value] = None
+) -> Value:
     """All states [T,N,units] of one forward layer over x [T,N,I]; zero after ``lengths`` [N]."""
     return _lstm(x, [lstm_weights(weights, name, x.dims[2], units)], units, lengths)
 
@@ -43,9 +45,7 @@ def bidirectional_lstm(
     return _lstm(x, pair, units, lengths)
 
 
-def _lstm(
-    x: Value, directions: List[CellWeights], units: int, lengths: Optional[Value]
-) -> Value:
+def _lstm(x: Value, directions: List[CellWeights], units: int, lengths: Optional[Value]) -> Value:
     w, r, b = (np.stack(parts) for parts in zip(*directions))
     y = odla.lstm(
         x,

@@ -1,6 +1,6 @@
 """Residual blocks: the detectors' trunks are made of them."""
 
-from typing import Sequence
+from typing import List, Sequence
 
 import odla_ipu as odla
 from odla_ipu import Value
@@ -11,9 +11,7 @@ from .weights import Weights
 EPSILON = 1e-5
 
 
-def basic(
-    x: Value, weights: Weights, name: str, filters: int, stride: int, project: bool
-) -> Value:
+def basic(x: Value, weights: Weights, name: str, filters: int, stride: int, project: bool) -> Value:
     """Two 3x3 convolutions, and the input or its projection added."""
     y = layers.conv_bn_relu(x, weights, f"{name}.conv0", filters, 3, stride, 1, EPSILON)
     y = layers.conv(y, weights, f"{name}.conv1", filters, 3, padding=1)
@@ -31,6 +29,7 @@ def bottleneck(
     dilation: int = 1,
     stride_inside: bool = False,
     bias: bool = False,
+    epsilon: float = EPSILON,
 ) -> Value:
     """1x1, 3x3, 1x1, and the input or its projection added.
 
@@ -38,13 +37,13 @@ def bottleneck(
     """
     first, second = (1, stride) if stride_inside else (stride, 1)
     y = layers.conv(x, weights, f"{name}.conv0", inner, 1, first, bias=bias)
-    y = layers.bn_relu(y, weights, f"{name}.conv0.bn", EPSILON)
+    y = layers.bn_relu(y, weights, f"{name}.conv0.bn", epsilon)
     y = layers.conv(
         y, weights, f"{name}.conv1", inner, 3, second, dilation, bias=bias, dilation=dilation
     )
-    y = layers.bn_relu(y, weights, f"{name}.conv1.bn", EPSILON)
+    y = layers.bn_relu(y, weights, f"{name}.conv1.bn", epsilon)
     y = layers.conv(y, weights, f"{name}.conv2", outputs, 1, bias=bias)
-    return _joined(x, y, weights, name, stride, project, bias)
+    return _joined(x, y, weights, name, stride, project, bias, epsilon)
 
 
 def stages(
@@ -54,7 +53,8 @@ def stages(
     width: int = 64,
     stride_inside: bool = False,
     bias: bool = False,
-) -> Sequence[Value]:
+    epsilon: float = EPSILON,
+) -> List[Value]:
     """The results of the stages of a ResNet of bottlenecks; ``width`` inside the first one."""
     results = []
     for stage, count in enumerate(blocks, 1):
@@ -70,17 +70,25 @@ def stages(
                 project=block == 0,
                 stride_inside=stride_inside,
                 bias=bias,
+                epsilon=epsilon,
             )
         results.append(x)
     return results
 
 
 def _joined(
-    x: Value, y: Value, weights: Weights, name: str, stride: int, project: bool, bias: bool = False
+    x: Value,
+    y: Value,
+    weights: Weights,
+    name: str,
+    stride: int,
+    project: bool,
+    bias: bool = False,
+    epsilon: float = EPSILON,
 ) -> Value:
     # Small, or sums of so many blocks would leave float16's range.
-    y = layers.batch_norm(y, weights, f"{name}.last.bn", EPSILON, scale=(0.1, 0.3))
+    y = layers.batch_norm(y, weights, f"{name}.last.bn", epsilon, scale=(0.1, 0.3))
     if project:
         x = layers.conv(x, weights, f"{name}.project", y.dims[1], 1, stride, bias=bias, gain=1)
-        x = layers.batch_norm(x, weights, f"{name}.project.bn", EPSILON)
+        x = layers.batch_norm(x, weights, f"{name}.project.bn", epsilon)
     return odla.relu(odla.add(y, x, id=f"{name}.sum"), id=f"{name}.relu")

@@ -86,10 +86,12 @@ def _predicted(
     x: Value, weights: Weights, name: str, per_cell: int, numbers: int, window: int
 ) -> Value:
     y = layers.conv(
-        x, weights, name, per_cell * numbers, window, padding=window // 2, bias=True, gain=1
+        x, weights, name, per_cell * numbers, window, padding=window // 2, bias=True, gain=0.1
     )
     batch, _, height, width = y.dims
-    return odla.reshape(odla.transpose(y, (0, 2, 3, 1)), (batch, height * width * per_cell, numbers))
+    return odla.reshape(
+        odla.transpose(y, (0, 2, 3, 1)), (batch, height * width * per_cell, numbers)
+    )
 
 
 def detect(

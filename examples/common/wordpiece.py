@@ -79,4 +79,6 @@ def _stands_alone(one: str) -> bool:
     code = ord(one)
     is_symbol = 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126
     is_chinese = 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0xF900 <= code <= 0xFAFF
-    return is_symbol or is_chinese or 0x20000 <= code <= 0x2CEAF or unicodedata.category(one)[0] == "P"
+    return (
+        is_symbol or is_chinese or 0x20000 <= code <= 0x2CEAF or unicodedata.category(one)[0] == "P"
+    )
