@@ -20,7 +20,7 @@ CLASSES = ("contradiction", "entailment", "neutral")
 
 
 def network(batch: int, weights: Weights, config: bert.Config) -> Computation:
-    """The logits of the classes [N,3] and their probabilities, from the state of the first token."""
+    """The logits of the classes [N,3] and their probabilities, by the first token's state."""
     with Computation("bert_base") as computation:
         x = bert.encoder(batch, weights, config)
         x = odla.reshape(x, (batch, config.length, config.hidden))

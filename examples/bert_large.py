@@ -1,4 +1,4 @@
-"""BERT-Large uncased of BERT_Tensorflow: where in a text the answer to a question is (SQuAD 1.1)."""
+"""BERT-Large uncased of BERT_Tensorflow: where in a text the answer is (SQuAD 1.1)."""
 
 from typing import Dict, List, Mapping, Tuple
 

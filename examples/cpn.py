@@ -67,7 +67,7 @@ def global_net(maps: Sequence[Value], weights: Weights, channels: int) -> List[V
 
 
 def refine_net(levels: Sequence[Value], weights: Weights, width: int) -> Value:
-    """Heat maps [N,17,H,W] of all levels together: the coarser one is, the more blocks it passes."""
+    """Heat maps [N,17,H,W] of all levels: the coarser one is, the more blocks it passes."""
     size = levels[0].dims[2:]
     parts = []
     for place, x in enumerate(levels):
@@ -86,7 +86,7 @@ def bilinear(x: Value, size: Tuple[int, ...]) -> Value:
     if x.dims[2:] == size:
         return x
     dims = (*x.dims[:2], *size)
-    return odla.resize(x, dims, "linear", "assymmetric")  # type: ignore[no-any-return]
+    return odla.resize(x, dims, "linear", "assymmetric")
 
 
 def prepared(image: np.ndarray, config: Config = Config()) -> np.ndarray:
@@ -94,7 +94,8 @@ def prepared(image: np.ndarray, config: Config = Config()) -> np.ndarray:
 
     Half of the original's batches are mirror images: [2,H,W,3].
     """
-    scaled = (image - np.float32([102.98, 115.95, 122.77])) / np.float32(255)
+    mean = np.array([102.98, 115.95, 122.77], np.float32)
+    scaled = (image.astype(np.float32) - mean) / np.float32(255)
     return np.stack([scaled, scaled[:, ::-1]])
 
 

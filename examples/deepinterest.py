@@ -38,7 +38,7 @@ def network(
 ) -> Computation:
     """INT32 item [N], hist_i [N,T] and its lengths sl [N] -> logit and probability [N,1,1].
 
-    ``kinds`` [items] is the kind of each item, a table of the data set; without one items take turns.
+    ``kinds`` [items] is the kind of each item, a table of the data; without it they take turns.
     """
     size, steps = 2 * config.width, config.history
     kind_of = np.arange(config.items) % config.kinds if kinds is None else kinds

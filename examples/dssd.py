@@ -43,7 +43,7 @@ def network(batch: int, weights: Weights, width: int = 64) -> Computation:
             y = residual.bottleneck(source, weights, name, 16 * width, 4 * width, project=True)
             window = 5 if place < 2 else 3
             heads.append(ssd.head(y, weights, name, len(level.sides), CLASSES, window))
-        ssd.detect(*zip(*heads), ssd.boxes(LEVELS, SIZE))
+        ssd.detect(heads, ssd.boxes(LEVELS, SIZE))
     return computation
 
 

@@ -20,6 +20,12 @@ STRIDE = 16
 RATIOS = (0.5, 1, 2)
 SCALES = (8, 16, 32)
 LEAST_SIDE = 16
+TO_THE_END = np.array([0, 0, 1, 1], np.float32)
+"""Corners are pixels; added to them they are where their pixels end."""
+
+MEAN = np.array([102.98, 115.95, 122.77], np.float32)
+"""Of blue, green, red."""
+
 PROPOSAL_OVERLAP = 0.7
 OBJECT_OVERLAP = 0.3
 LEAST_SCORE = 0.05
@@ -42,11 +48,12 @@ class Config:
 
 
 def network(batch: int, weights: Weights, config: Config = Config()) -> Computation:
-    """data [1,3,H,W], BGR without its mean, and im_info [1,3] -> proposals, scores, boxes, selected.
+    """data [1,3,H,W] and im_info [1,3] -> proposals, scores, boxes, selected.
 
-    im_info holds the image's real height and width and how it was scaled.  proposals [R,4] are
-    x1, y1, x2, y2 in pixels (of unused ones score 0), scores [R,21], boxes [R,84] those of each
-    class; selected INT32 [n,3] has rows of class - 1, 0 and proposal for what is left of them.
+    data is BGR without its mean, im_info the image's real height and width and how it was scaled.
+    proposals [R,4] are x1, y1, x2, y2 in pixels (of unused ones score 0), scores [R,21], boxes
+    [R,84] those of each class; selected INT32 [n,3] has rows of class - 1, 0 and proposal for what
+    is left of them.
     """
     if batch != 1:
         raise InvalidParameter(f"faster_rcnn: batch is {batch}; accepted: 1, as in the original")
@@ -108,8 +115,7 @@ def proposals(x: Value, info: Value, weights: Weights, config: Config) -> Tuple[
     is_large = odla.reshape(odla.greater_or_equal(sides, least), (count,))
     score = odla.select(is_large, score, np.float32(-1))
     score, boxes = regions.best(score, boxes, config.candidates)
-    # Corners are pixels, so that a box reaches to the end of its last one.
-    reach = odla.add(boxes, np.float32([[0, 0, 1, 1]]))
+    reach = odla.add(boxes, TO_THE_END)
     places, is_used = regions.suppressed(
         score, reach, config.proposals, PROPOSAL_OVERLAP, threshold=-0.5
     )
@@ -141,16 +147,16 @@ def select(scores: Value, boxes: Value) -> Value:
     """Each class's boxes that no better one of it overlaps, rows of class - 1, 0, proposal."""
     count = boxes.dims[0]
     by_class = odla.transpose(odla.reshape(boxes, (count, CLASSES, 4)), (1, 0, 2))
-    by_class = odla.add(by_class, np.float32([0, 0, 1, 1]))
+    by_class = odla.add(by_class, TO_THE_END)
     of_objects = odla.slice(by_class, (1, 0, 0), (CLASSES, count, 4))
     chances = odla.reshape(odla.transpose(scores, (1, 0)), (CLASSES, 1, count))
-    return odla.nms(  # type: ignore[no-any-return]
+    return odla.nms(
         of_objects,
         odla.slice(chances, (1, 0, 0), (CLASSES, 1, count)),
         max_num_outputs=count,
         iou_threshold=OBJECT_OVERLAP,
         score_threshold=LEAST_SCORE,
-        output_value_type=odla.ValueType("int32", ((CLASSES - 1) * count, 3)),
+        output_value_type=odla.ValueType(odla.ElementType.INT32, ((CLASSES - 1) * count, 3)),
     )
 
 
@@ -164,8 +170,8 @@ def prepared(image: np.ndarray, config: Config = Config()) -> Dict[str, np.ndarr
     # An upright image does not fit a frame that lies.
     scale = min(scale, config.height / high, config.width_of_image / wide)
     size = (max(int(wide * scale), 1), max(int(high * scale), 1))
-    scaled = np.asarray(Image.fromarray(image).resize(size, Image.BILINEAR), np.float32)
-    bgr = scaled[:, :, ::-1] - np.float32([102.98, 115.95, 122.77])
+    scaled = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR), np.float32)
+    bgr = scaled[:, :, ::-1] - MEAN
     data = np.zeros((1, 3, config.height, config.width_of_image), np.float32)
     data[0, :, : size[1], : size[0]] = bgr.transpose(2, 0, 1)
     return {"data": data, "im_info": np.array([[size[1], size[0], scale]], np.float32)}

@@ -72,7 +72,7 @@ def layer(x: Value, spread: Any, weights: Weights, name: str, units: int) -> Val
     # ODLA has no sparse product; PopART's scatter is one.
     return odla.custom_op(
         "ScatterND", [nothing, places, rows], reduction="add", id=f"{name}.spread"
-    )  # type: ignore[no-any-return]
+    )
 
 
 def normalised(citations: np.ndarray, nodes: int) -> Dict[str, np.ndarray]:
@@ -102,12 +102,12 @@ def dense(entries: Mapping[str, np.ndarray], nodes: int) -> np.ndarray:
 def bags(counts: np.ndarray) -> np.ndarray:
     """Rows of word counts that add up to 1, or are 0."""
     total = counts.sum(1, keepdims=True)
-    return (counts / np.where(total == 0, 1, total)).astype(np.float32)  # type: ignore[no-any-return]
+    return (counts / np.where(total == 0, 1, total)).astype(np.float32)
 
 
 def classes(outputs: Mapping[str, np.ndarray]) -> List[int]:
     """The likeliest class of each node."""
-    return outputs["logits"].argmax(1).tolist()  # type: ignore[no-any-return]
+    return outputs["logits"].argmax(1).tolist()
 
 
 def papers(batch: int, generator: np.random.Generator, config: Config) -> Dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ EPSILON = 1e-3
 RATIOS = (0.5, 1, 2)
 STRIDES = (4, 8, 16, 32, 64)
 SIDES = (32, 64, 128, 256, 512)
-SPREAD = np.float32([0.1, 0.1, 0.2, 0.2])
+SPREAD = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 """What the network's deltas are multiplied by."""
 
 PROPOSAL_OVERLAP = 0.7
@@ -136,7 +136,8 @@ def proposals(levels: Sequence[Value], weights: Weights, config: Config) -> Tupl
         )
         for name, shape, gain in zip(names, shapes, (1.4, 1.0, 1.0))
     ]
-    logits, deltas = [], []
+    logits: List[Value] = []
+    deltas: List[Value] = []
     for level in levels:
         (kernel, bias), (raw, raw_bias), (box, box_bias) = shared
         x = odla.relu(
@@ -170,7 +171,7 @@ def moved(boxes: Value, deltas: Value) -> Value:
     top, bottom = regions.shifted(y, height, dy, dh)
     left, right = regions.shifted(x, width, dx, dw)
     corners = odla.concat([top, left, bottom, right], axis=1)
-    return odla.clamp(corners, 0.0, 1.0)  # type: ignore[no-any-return]
+    return odla.clamp(corners, 0.0, 1.0)
 
 
 def cells(levels: Sequence[Value]) -> Value:
@@ -179,7 +180,7 @@ def cells(levels: Sequence[Value]) -> Value:
     for level in levels:
         _, channels, height, width = level.dims
         rows.append(odla.reshape(odla.transpose(level, (0, 2, 3, 1)), (height * width, channels)))
-    return odla.concat(rows, axis=0, id="cells")  # type: ignore[no-any-return]
+    return odla.concat(rows, axis=0, id="cells")
 
 
 def crops(table: Value, sides: Sequence[int], boxes: Value, size: int) -> Value:
@@ -219,11 +220,11 @@ def crops(table: Value, sides: Sequence[int], boxes: Value, size: int) -> Value:
     lower = mixed(row(bottom, left), row(bottom, right), across)
     return odla.reshape(
         odla.transpose(mixed(upper, lower, down), (0, 3, 1, 2)), (count, channels, size, size)
-    )  # type: ignore[no-any-return]
+    )
 
 
 def mixed(first: Value, second: Value, share: Value) -> Value:
-    return odla.add(first, odla.mul(odla.sub(second, first), share))  # type: ignore[no-any-return]
+    return odla.add(first, odla.mul(odla.sub(second, first), share))
 
 
 def _level(boxes: Value, sides: Sequence[int]) -> Value:
@@ -234,7 +235,7 @@ def _level(boxes: Value, sides: Sequence[int]) -> Value:
     # 4 + log2(side / 224), and half the logarithm of an area is a side's.
     side = odla.log(odla.max(area, 1e-12))
     level = odla.add(odla.mul(side, 0.5 / math.log(2)), 2.0 + math.log2(size / 224))
-    return odla.cast(odla.clamp(odla.round(level), 0.0, 3.0), "int32")  # type: ignore[no-any-return]
+    return odla.cast(odla.clamp(odla.round(level), 0.0, 3.0), "int32")
 
 
 def classify(x: Value, weights: Weights, config: Config) -> Tuple[Value, Value]:
@@ -272,7 +273,7 @@ def detect(rois: Value, scores: Value, deltas: Value, config: Config) -> Tuple[V
         max_num_outputs=config.objects,
         iou_threshold=OBJECT_OVERLAP,
         score_threshold=config.least_score,
-        output_value_type=odla.ValueType("int32", (count, 3)),
+        output_value_type=odla.ValueType(odla.ElementType.INT32, (count, 3)),
     )
     labels, chosen = regions.column(rows, 1), regions.column(rows, 2)
     is_used = odla.greater_or_equal(chosen, np.int32(0))
@@ -298,7 +299,7 @@ def masks(x: Value, classes: Value, weights: Weights, config: Config) -> Value:
     count, side = config.objects, 2 * MASK_POOL
     places = odla.add(classes, np.arange(count, dtype=np.int32) * CLASSES)
     flat = odla.reshape(x, (count * CLASSES, side, side))
-    return odla.gather(flat, places, axis=0)  # type: ignore[no-any-return]
+    return odla.gather(flat, places, axis=0)
 
 
 def objects(outputs: Mapping[str, np.ndarray]) -> List[Dict[str, Any]]:
@@ -320,7 +321,9 @@ def outline(mask: np.ndarray, box: Sequence[float], height: int, width: int) -> 
 
     y1, x1, y2, x2 = (round(part * (side - 1)) for part, side in zip(box, (height, width) * 2))
     y2, x2 = y2 + 1, x2 + 1
-    stretched = Image.fromarray(mask.astype(np.float32)).resize((x2 - x1, y2 - y1), Image.BILINEAR)
+    stretched = Image.fromarray(mask.astype(np.float32)).resize(
+        (x2 - x1, y2 - y1), Image.Resampling.BILINEAR
+    )
     result = np.zeros((height, width), bool)
     result[y1:y2, x1:x2] = np.asarray(stretched) >= 0.5
     return result

@@ -84,7 +84,7 @@ def pairs(batch: int, generator: np.random.Generator, config: Config) -> Dict[st
 
 def best(outputs: Mapping[str, np.ndarray]) -> Sequence[int]:
     """The places in the batch of the films to recommend."""
-    return outputs["top"].tolist()  # type: ignore[no-any-return]
+    return outputs["top"].tolist()
 
 
 def _example(config: Config, **more: object) -> Example:

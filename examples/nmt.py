@@ -101,7 +101,7 @@ def encode(
 
 def _lstm(x: Value, directions: Sequence[cells.CellWeights], lengths: Value) -> Sequence[Value]:
     w, r, b = (np.stack(parts) for parts in zip(*directions))
-    return odla.lstm(  # type: ignore[no-any-return]
+    return odla.lstm(
         x,
         W=w,
         R=r,

@@ -47,7 +47,7 @@ def network(batch: int, weights: Weights, width: int = 64) -> Computation:
             ssd.head(source, weights, f"head{place}", len(level.sides), CLASSES)
             for place, (source, level) in enumerate(zip(sources[1:], LEVELS))
         ]
-        ssd.detect(*zip(*heads), ssd.boxes(LEVELS, SIZE))
+        ssd.detect(heads, ssd.boxes(LEVELS, SIZE))
     return computation
 
 

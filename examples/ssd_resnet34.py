@@ -61,7 +61,7 @@ def network(batch: int, weights: Weights, width: int = 64) -> Computation:
 
 def predict(sources: Sequence[Value], weights: Weights) -> None:
     """One convolution of a level says location and scores of its boxes, box by box, then cells."""
-    locations, scores = [], []
+    heads = []
     for place, (source, level) in enumerate(zip(sources, LEVELS)):
         per_cell = len(level.sides)
         y = layers.conv(
@@ -74,17 +74,19 @@ def predict(sources: Sequence[Value], weights: Weights) -> None:
             bias=True,
             gain=0.1,
         )
-        batch, channels, height, cells = y.dims
-        for numbers, start, stop, parts in (
-            (4, 0, per_cell * 4, locations),
-            (CLASSES, per_cell * 4, channels, scores),
-        ):
-            part = odla.slice(y, (0, start, 0, 0), (batch, stop, height, cells))
-            part = odla.reshape(part, (batch, numbers, per_cell * height * cells))
-            parts.append(odla.transpose(part, (0, 2, 1)))
+        stop = per_cell * 4
+        heads.append((numbers(y, 0, stop, per_cell), numbers(y, stop, y.dims[1], per_cell)))
     # The original's boxes end at the edges of the image.
     boxes = np.clip(ssd.boxes(LEVELS, SIZE, cells_first=False), 0, 1)
-    ssd.detect(locations, scores, boxes, confidence=0.05, top=200)
+    ssd.detect(heads, boxes, confidence=0.05, top=200)
+
+
+def numbers(x: Value, start: int, stop: int, per_cell: int) -> Value:
+    """What channels ``start`` to ``stop`` say, [N,boxes,numbers a box]."""
+    batch, _, height, width = x.dims
+    part = odla.slice(x, (0, start, 0, 0), (batch, stop, height, width))
+    part = odla.reshape(part, (batch, (stop - start) // per_cell, per_cell * height * width))
+    return odla.transpose(part, (0, 2, 1))
 
 
 EXAMPLE = Example(

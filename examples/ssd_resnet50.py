@@ -34,16 +34,20 @@ def network(batch: int, weights: Weights, width: int = 64) -> Computation:
                 )
         sources = [x]
         for place, (inner, filters, stride, padding) in enumerate(EXTRAS, 1):
-            for part, arguments in enumerate(
-                ((inner * width, 1), (filters * width, 3, stride, padding))
-            ):
-                x = layers.conv_bn_relu(
-                    x,
-                    weights,
-                    f"extra{place}.conv{part}",
-                    *arguments,
-                    epsilon=residual.EPSILON,
-                )
+            name = f"extra{place}"
+            x = layers.conv_bn_relu(
+                x, weights, f"{name}.conv0", inner * width, 1, epsilon=residual.EPSILON
+            )
+            x = layers.conv_bn_relu(
+                x,
+                weights,
+                f"{name}.conv1",
+                filters * width,
+                3,
+                stride,
+                padding,
+                residual.EPSILON,
+            )
             sources.append(x)
         predict(sources, weights)
     return computation

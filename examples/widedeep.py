@@ -111,7 +111,7 @@ def _hashed(rows: "zip[tuple[str, ...]]") -> np.ndarray:
 
 def decisions(outputs: Mapping[str, np.ndarray]) -> List[bool]:
     """Whether each person is said to earn more than 50 thousand."""
-    return (outputs["logit"] > 0).tolist()  # type: ignore[no-any-return]
+    return (outputs["logit"] > 0).tolist()
 
 
 def people(batch: int, generator: np.random.Generator) -> Dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ CellWeights = Tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def lstm_weights(weights: Weights, name: str, inputs: int, units: int) -> CellWeights:
-    """Of a BasicLSTMCell: gates i, c, f, o; the forget bias of 1 that it adds at run time is in B."""
+    """Of a BasicLSTMCell: gates i, c, f, o; the forget bias of 1 that it adds is in B."""
     deviation = math.sqrt(1 / (inputs + units))
     kernel = weights.normal(f"{name}.kernel", (inputs + units, 4 * units), deviation)
     bias = weights.normal(f"{name}.bias", (4 * units,), 0.1)

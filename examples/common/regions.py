@@ -10,7 +10,7 @@ from odla_ipu import Value
 
 def column(x: Value, place: int) -> Value:
     """[n,1] of a matrix."""
-    return odla.slice(x, (0, place), (x.dims[0], place + 1))  # type: ignore[no-any-return]
+    return odla.slice(x, (0, place), (x.dims[0], place + 1))
 
 
 def columns(x: Value) -> Tuple[Value, ...]:
@@ -45,7 +45,7 @@ def suppressed(
         max_num_outputs=count,
         iou_threshold=overlap,
         score_threshold=threshold,
-        output_value_type=odla.ValueType("int32", (count, 3)),
+        output_value_type=odla.ValueType(odla.ElementType.INT32, (count, 3)),
     )
     places = odla.reshape(column(rows, 2), (count,))
     return odla.max(places, np.int32(0)), odla.greater_or_equal(places, np.int32(0))

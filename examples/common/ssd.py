@@ -13,7 +13,7 @@ from odla_ipu import Value
 from . import layers
 from .weights import Weights
 
-VARIANCES = (0.1, 0.1, 0.2, 0.2)
+VARIANCES = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Level:
 
     @property
     def sides(self) -> List[Tuple[float, float]]:
-        """Width and height: the smallest, the mean one, and the smallest in each ratio, both ways."""
+        """Width and height: the smallest, the mean, and the smallest in each ratio, both ways."""
         mean = math.sqrt(self.smallest * self.largest)
         sides = [(self.smallest, self.smallest), (mean, mean)]
         for ratio in self.ratios:
@@ -69,7 +69,7 @@ def boxes(levels: Sequence[Level], image: int, cells_first: bool = True) -> np.n
 
 def prior(found: np.ndarray) -> np.ndarray:
     """[1,2,4n], the boxes and their variances, as Caffe has them."""
-    return np.stack([found, np.broadcast_to(np.float32(VARIANCES), found.shape)]).reshape(1, 2, -1)
+    return np.stack([found, np.broadcast_to(VARIANCES, found.shape)]).reshape(1, 2, -1)
 
 
 def head(
@@ -95,21 +95,20 @@ def _predicted(
 
 
 def detect(
-    locations: Sequence[Value],
-    scores: Sequence[Value],
+    heads: Sequence[Tuple[Value, Value]],
     priors: np.ndarray,
     confidence: float = 0.01,
     top: int = 400,
     keep: int = 200,
 ) -> None:
-    """The outputs of an SSD network of what its levels say.
+    """The outputs of an SSD network, of what its levels say as :func:`head` does.
 
     location [N,n,4], confidence [N,n,classes] after softmax, objects [N,keep,7] as Caffe's
     DetectionOutput: image, class, confidence, xmin, ymin, xmax, ymax, unused rows -1; and their
     number, count INT32 [N].
     """
-    location = odla.concat(list(locations), axis=1, id="location")
-    score = odla.softmax(odla.concat(list(scores), axis=1, id="scores"), axis=-1)
+    location = odla.concat([one for one, _ in heads], axis=1, id="location")
+    score = odla.softmax(odla.concat([one for _, one in heads], axis=1, id="scores"), axis=-1)
     batch, found, classes = score.dims
     count, objects = odla.custom_op(
         "DetectionOutput",
