@@ -66,8 +66,8 @@ def layer(x: Value, spread: Any, weights: Weights, name: str, units: int) -> Val
         return odla.gemm(spread, B=x, id=f"{name}.spread")
     sources, targets, strengths = spread
     rows = odla.gather(x, sources, axis=0)
-    rows = odla.mul(rows, odla.expand_dims(strengths, (strengths.dims[0], 1)))
-    places = odla.expand_dims(targets, (targets.dims[0], 1))
+    rows = odla.mul(rows, odla.reshape(strengths, (strengths.dims[0], 1)))
+    places = odla.reshape(targets, (targets.dims[0], 1))
     nothing = odla.constant(np.zeros(x.dims, np.float32))
     # ODLA has no sparse product; PopART's scatter is one.
     return odla.custom_op(
