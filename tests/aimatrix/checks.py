@@ -1,9 +1,9 @@
 """What the tests of AI Matrix's networks share."""
 
 import numpy as np
-from odla_ipu.examples.common import count
 
 from odla_ipu import examples
+from odla_ipu.bench import count
 
 
 def run(build, inputs, device, seed=3):

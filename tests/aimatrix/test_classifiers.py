@@ -7,9 +7,10 @@ import numpy as np
 import onnxruntime
 import pytest
 from aimatrix import classifiers
-from odla_ipu.examples.common import count, layers
+from odla_ipu.examples.common import layers
 
 from odla_ipu import examples
+from odla_ipu.bench import count
 
 NAMES = sorted(classifiers.NETWORKS)
 
