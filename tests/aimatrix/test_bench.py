@@ -1,6 +1,11 @@
 """``odla-ipu bench`` on examples, tables and suites: its records and files."""
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -283,6 +288,22 @@ def test_pictures(tmp_path, kind, start):
 )
 def test_mistakes(tmp_path, arguments, message, code):
     assert message in call(*[one.format(tmp=tmp_path) for one in arguments], code=code)
+
+
+def test_several_are_lines_for_people_on_a_terminal():
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "odla_ipu.cli", "bench", "fc:9", "gemm:30"]
+    command += ["--memory", "2", "--quick", "--device", "sim"]
+    process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE)
+    _, error = process.communicate(timeout=100)
+    os.close(theirs)
+    text = os.read(ours, 10000).decode()
+    os.close(ours)
+    # Too little memory is an answer, not a failure.
+    assert process.returncode == 0 and error == b""
+    first, second = text.splitlines()
+    assert re.fullmatch(r"fc:9 fp32: [\d.e+]+ runs/s, [\d.e-]+ ms \+- [\d.e-]+", first)
+    assert second.startswith("gemm:30 fp32: gemm:30 needs about")
 
 
 def test_files_that_are_no_records(tmp_path):
