@@ -77,7 +77,7 @@ class Weights:
         if self.arrays is not None:
             array = self._from_file(self.arrays, name, dims)
         elif self.seed is None:
-            array = np.zeros(dims, np.float32)
+            array = np.zeros(dims, np.float32)  # pages that nobody touches
         else:
             array = draw(np.random.default_rng([self.seed, zlib.crc32(name.encode())]), dims)
         self.given[name] = array
