@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from odla_ipu import Computation, output, relu
+from odla_ipu import Computation, group_normalization, output, relu
 from odla_ipu.bench import accuracy, aimatrix, compare, memory, plot, records, suite
 from odla_ipu.bench.measure import Conditions, measure
-from odla_ipu.bench.subject import Reference, Subject, of_example, of_row
+from odla_ipu.bench.subject import Reference, Subject, of_example, of_row, random_feeds
 from odla_ipu.cli import main
 from odla_ipu.errors import BadFile, FileMissing, InvalidParameter, OutOfMemory
 
@@ -336,6 +336,33 @@ def test_the_lowered_model_runs_in_plain_onnxruntime():
     x = np.float32([[1, -2, 3], [-4, 5, -6]])
     found = accuracy.run_lowered(c.graph, {"x": x})
     np.testing.assert_array_equal(found["y"], np.maximum(x, 0))
+
+
+def test_what_only_popart_can_express_is_held_against_the_simulator(device):
+    def build():
+        with Computation() as c:
+            x = c.argument("x", (2, 6, 4))
+            output(group_normalization(x, groups=2), "y")
+        return c
+
+    def reference(built, feeds):
+        return Reference("onnxruntime", accuracy.run_lowered(built.graph, feeds))
+
+    subject = Subject(
+        name="group",
+        kind="model",
+        build=build,
+        compile=lambda built, device, precision: built.compile(device, precision),
+        feeds=lambda executable: random_feeds(executable.arguments),
+        reference=reference,
+    )
+    for precision in ("fp32", "fp16"):
+        how = Conditions(device=device, precision=precision, runs=1, warm_up=1)
+        record = measure(subject, how, lambda text: None)
+        if (precision, device) == ("fp32", "sim"):
+            assert record["deviation"] is None and "cannot check" in record["reference"]
+        else:
+            assert 0 < record["deviation"] < 5e-3 and record["reference"] == "simulator, fp32"
 
 
 def test_the_suite_of_all_models_knows_every_example():
