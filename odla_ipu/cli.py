@@ -266,7 +266,8 @@ def _print_record(record: Dict[str, Any], alone: bool, progress: Any) -> None:
     if alone or not sys.stdout.isatty():
         click.echo(json.dumps(record))
     else:
-        batch = "" if record["batch"] is None else f" batch {record['batch']}"
+        size = record.get("batch")
+        batch = "" if size is None else f" batch {size}"
         what = f"{record['name']}{batch} {record['precision']}: "
         if "error" in record:
             progress.print(what + record["error"])

@@ -17,7 +17,7 @@ class Weights:
 
     Each is drawn by a generator of its own, made of ``seed`` and the name, so that numbers do not
     depend on the order of layers.  With ``arrays`` they are taken from there.  ``seed=None`` makes
-    zeros that take no memory, for computations that are only looked at.
+    zeros, which take no memory until they are read, for computations that are only looked at.
 
     ``given`` holds what was asked for so far, ``parameters`` how many of these numbers are trained.
     """

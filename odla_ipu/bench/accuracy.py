@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from typing import Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -91,8 +91,7 @@ def export(graph: Graph, folder: str) -> Tuple[str, Program]:
     outputs = [port.tensor for port in program.outputs if port.tensor]
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in outputs)
-    for node in model.graph.node:
-        node.name = ""  # PopART names many alike
+    _clear_names(model.graph)
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
             if entry.key == "location":
@@ -101,3 +100,12 @@ def export(graph: Graph, folder: str) -> Tuple[str, Program]:
     with open(path, "wb") as file:
         file.write(model.SerializeToString())
     return path, program
+
+
+def _clear_names(graph: Any) -> None:
+    """PopART gives many nodes the same name, which onnxruntime refuses."""
+    for node in graph.node:
+        node.name = ""
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _clear_names(attribute.g)

@@ -11,13 +11,13 @@ from ..program import peak_bytes
 LIMIT = 16e9
 """What measurements may take where more is free, unless the user says otherwise."""
 
-BASE = 0.3e9
-"""An interpreter with this package and its engine."""
+BASE = 0.5e9
+"""An interpreter with this package and its engine, and what it kept of measurements before."""
 
-COPIES = 3
-"""Of weights: the user's, those on their way to the engine, and the engine's own."""
+COPIES = 4
+"""Of weights: the user's, folded ones, the engine's, and those packed for its kernels."""
 
-ROUNDS = 3
+ROUNDS = 2
 """Activations: the engine's, and inputs, outputs and buffers of its kernels."""
 
 
