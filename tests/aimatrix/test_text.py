@@ -8,10 +8,12 @@ import onnxruntime
 import pytest
 from aimatrix.checks import assert_close, assert_counts, in_double, run, sigmoid, softmax
 from aimatrix.classifiers import Net
+from models import decisions
 from odla_ipu.examples import bert_base, bert_large, crnn, nmt
 from odla_ipu.examples.common import bert, wordpiece
 from onnx import TensorProto, helper, numpy_helper
 
+import odla_ipu
 from odla_ipu import examples, pretrained
 
 # BERT.
@@ -481,3 +483,18 @@ def test_a_beam_of_one_reads_as_the_best_path_does():
     logits = np.random.default_rng(2).normal(0, 4, (9, 6, 37))
     expected = [greedy_word(logits[:, one]) for one in range(6)]
     assert crnn.beam_search(logits, 1) == expected
+
+
+def test_a_trained_encoder_tells_which_sentences_are_alike(device):
+    """all-MiniLM-L6-v2 in this encoder, from its own file by its own names."""
+    feeds = decisions.similar_inputs()
+    batch, length = feeds["input_ids"].shape
+    config = bert.Config(6, 384, 12, 1536, 30522, length, tanh_gelu=False)
+    weights = examples.Weights.load(pretrained.path("minilm") / "model.safetensors")
+    with odla_ipu.Computation() as computation:
+        states = bert.encoder(batch, weights, config)
+        odla_ipu.output(odla_ipu.reshape(states, (batch, length, 384)), "states")
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    arrays = [feeds[name].astype(np.int32) for name in names]
+    got = computation.run(dict(zip(computation.arguments, arrays)), device=device)
+    assert decisions.decide_nearest_pooled([got["states"]]) == decisions.NEAREST
