@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from aimatrix.checks import assert_close, assert_counts, in_double, run, sigmoid, softmax
 from odla_ipu.examples import deepinterest, dien, gcn, ncf, widedeep
+from scipy.sparse import csr_matrix
 
 from odla_ipu import examples
-from odla_ipu.errors import InvalidParameter
+from odla_ipu.bench import memory
+from odla_ipu.errors import InvalidParameter, OutOfMemory
 
 BN_EPSILON = 1e-3
 
@@ -199,9 +201,24 @@ def test_dien_counts():
 
 
 def test_the_synthetic_table_takes_2_gigabytes():
+    example = examples.find("dien_synthetic")
     weights = examples.Weights(seed=None)
-    dien.network(1, weights, dien.SYNTHETIC)
+    computation = example.build(1, weights)
     assert weights.given["mid.embedding"].nbytes == 2_160_000_000
+    assert weights.parameters == example.parameters
+    # Whoever has too little for it is told before any work.
+    assert 3 * 2.16e9 < memory.needed(computation) < 16e9
+    with pytest.raises(OutOfMemory, match="dien_synthetic needs about"):
+        memory.check("dien_synthetic", memory.needed(computation), 4e9)
+
+
+@pytest.mark.parametrize("name", ["bert_large", "nmt", "nmt_beam", "dien_synthetic"])
+def test_the_largest_models_say_what_they_need(name):
+    """At least their weights, and no more than a machine of 16 GB has."""
+    example = examples.find(name)
+    for batch in example.batches:
+        size = memory.needed(example.build(batch, examples.Weights(seed=None)))
+        assert 2 * 4 * example.parameters < size < 16e9
 
 
 # DeepInterest.
@@ -288,6 +305,17 @@ def test_gcn_counts():
 def test_pubmed_is_drawn_with_as_many_edges_as_it_has():
     feeds = gcn.papers(1, np.random.default_rng(0), gcn.PUBMED)
     assert len(feeds["sources"]) == gcn.PUBMED.edges
+
+
+@pytest.mark.slow
+def test_pubmed_of_full_size(device):
+    feeds = gcn.papers(1, np.random.default_rng(0), gcn.PUBMED)
+    got, w = run(lambda weights: gcn.network(1, weights, gcn.PUBMED), feeds, device)
+    adjacency = csr_matrix(
+        (feeds["strengths"], (feeds["targets"], feeds["sources"])), (19717, 19717)
+    )
+    hidden = np.maximum(adjacency @ (feeds["features"] @ w["layer0.weight"]), 0)
+    assert_close(got["logits"], adjacency @ (hidden @ w["layer1.weight"]))
 
 
 def test_a_batch_of_graphs_is_refused():

@@ -351,8 +351,10 @@ def test_nmt_counts():
     attention = 2 * units * units + 2 * units + 1
     # Each of 100 steps: cells, query, tanh . v, the mean of the memory, all words.
     step = decoder + units * units + 2 * longest * units + units * words
-    macs = longest * (encoder + units * units) + 100 * step
-    assert_counts("nmt", tables + encoder + decoder + biases + attention, macs)
+    reading = longest * (encoder + units * units)
+    parameters = tables + encoder + decoder + biases + attention
+    assert_counts("nmt", parameters, reading + 100 * step)
+    assert_counts("nmt_beam", parameters, reading + 1000 * step)
 
 
 @pytest.mark.slow
