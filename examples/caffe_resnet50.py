@@ -22,7 +22,9 @@ def network(
         x = layers.conv_bn_relu(x, weights, "conv0", 64, 7, 2, padding=3, epsilon=EPSILON)
         x = layers.max_pool(x, "pool0", 3, 2, "CEIL")
         x = layers.global_mean(stages(x, weights, blocks, EPSILON))
-        odla.output(odla.softmax(layers.linear(x, weights, "classifier", 1000)), "prob")
+        # Small, or softmax of so many sums would be 0 and 1.
+        logits = layers.linear(x, weights, "classifier", 1000, gain=0.05)
+        odla.output(odla.softmax(logits), "prob")
     return computation
 
 

@@ -128,10 +128,12 @@ def bn_relu(x: Value, weights: Weights, name: str, epsilon: float) -> Value:
     return odla.relu(batch_norm(x, weights, name, epsilon), id=f"{name}.relu")
 
 
-def linear(x: Value, weights: Weights, name: str, units: int, bias: bool = True) -> Value:
-    """x [N, inputs] times a matrix [inputs, units]."""
+def linear(
+    x: Value, weights: Weights, name: str, units: int, bias: bool = True, gain: float = 1.0
+) -> Value:
+    """x [N, inputs] times a matrix [inputs, units], of variance ``gain`` / inputs."""
     inputs = x.dims[1]
-    matrix = weights.normal(f"{name}.weight", (inputs, units), math.sqrt(1 / inputs))
+    matrix = weights.normal(f"{name}.weight", (inputs, units), math.sqrt(gain / inputs))
     offset: Optional[Any] = weights.normal(f"{name}.bias", (units,), 0.1) if bias else None
     return odla.gemm(x, B=matrix, C=offset, id=name)
 

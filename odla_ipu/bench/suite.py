@@ -6,7 +6,7 @@ import functools
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 from ..device import open_device
-from ..errors import FileMissing, InvalidParameter, OdlaError
+from ..errors import FileMissing, InvalidParameter, OdlaError, Status
 from . import records
 from .measure import Conditions, Record, measure
 from .subject import Subject, of_example, of_row, table_rows
@@ -92,10 +92,11 @@ def run(
         title = f"{place} of {len(todo)}: {task.name}{size}"
         try:
             record = measure(task.subject(), how, functools.partial(_tell, tell, title))
-        except OdlaError as error:
+        except (OdlaError, MemoryError) as error:
             if folder is None and len(todo) == 1:
                 raise
-            record = {**wanted, "error": str(error), "status": int(error.status)}
+            status = error.status if isinstance(error, OdlaError) else Status.MEM_ERROR
+            record = {**wanted, "error": str(error), "status": int(status)}
         if folder is not None:
             records.append(folder, record)
         yield record

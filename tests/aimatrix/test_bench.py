@@ -6,12 +6,13 @@ import pty
 import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from odla_ipu import Computation, group_normalization, output, relu
+from odla_ipu import Computation, examples, group_normalization, output, relu
 from odla_ipu.bench import accuracy, aimatrix, compare, memory, plot, records, suite
 from odla_ipu.bench.measure import Conditions, measure
 from odla_ipu.bench.subject import Reference, Subject, of_example, of_row, random_feeds
@@ -79,6 +80,35 @@ def test_a_suite_goes_on_where_it_was_interrupted(tmp_path, monkeypatch, device)
     again = list(suite.run(todo, how, str(tmp_path), lambda text: None, resume=True))
     assert made == [7, 8, 9] and again[:2] == first
     assert [one["name"] for one in records.read(str(tmp_path))] == ["fc:7", "fc:8", "fc:9"]
+
+
+def test_a_suite_writes_its_folder_and_is_done_once(tmp_path, monkeypatch, device):
+    monkeypatch.setattr("odla_ipu.examples.names", lambda: ["caffe_squeezenet"])
+    arguments = ["--suite", "CNN_Caffe", "--quick", "--results", tmp_path, "--device", device]
+    first, second = (lines(call(*arguments)) for _ in range(2))
+    assert first == second and first[0]["quick"] and first[0]["batch"] == 1
+    text = (tmp_path / "CNN_Caffe" / "results" / "result_infer_1.txt").read_text()
+    assert f"images/second is: {first[0]['throughput_per_second']}\n" in text
+
+
+@pytest.mark.slow
+def test_the_quick_suite_takes_minutes(tmp_path, device):
+    start = time.perf_counter()
+    made = lines(call("--suite", "aimatrix", "--quick", "--results", tmp_path, "--device", device))
+    assert {one["name"] for one in made} == set(examples.names())
+    assert not any(map(records.failed, made))
+    assert time.perf_counter() - start < 15 * 60
+
+
+def test_running_out_of_memory_does_not_end_a_suite(tmp_path, device):
+    def exhausted():
+        raise MemoryError("Unable to allocate 99 TiB")
+
+    todo = [suite.Task("huge", 1, exhausted), suite.Task("fc:9", None, lambda: of_row("fc", 9))]
+    how = Conditions(device=device, runs=1, warm_up=1)
+    huge, small = suite.run(todo, how, str(tmp_path), lambda text: None)
+    assert huge["error"] == "Unable to allocate 99 TiB" and huge["status"] == 4
+    assert small["runs"] == 1
 
 
 def test_what_fails_is_told_and_tried_again(tmp_path, device):
@@ -366,8 +396,6 @@ def test_what_only_popart_can_express_is_held_against_the_simulator(device):
 
 
 def test_the_suite_of_all_models_knows_every_example():
-    from odla_ipu import examples
-
     assert {task.name for task in suite.suite("aimatrix", (), quick=True)} == set(examples.names())
     tasks = suite.suite("CNN_Tensorflow", (), quick=False)
     assert {(task.name, task.batch) for task in tasks} >= {("resnet50", 16), ("resnet50", 64)}
