@@ -11,9 +11,10 @@ from setuptools.command.build_ext import build_ext
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ABI = os.path.join("odla_ipu", "abi")
-KERNELS = "odla_ipu.kernels"
 LIBRARY = "odla_ipu.abi.libodla_ipu"
 BRIDGE = "odla_ipu.abi._bridge"
+PARTS = {"odla_ipu.kernels": "kernels", "odla_ipu.examples": "examples"}
+"""Packages that have a folder of their own beside ``odla_ipu``."""
 
 
 def load(path):
@@ -74,10 +75,10 @@ includes = [os.path.join("odla_ipu", "include"), ABI, os.path.join(ABI, "library
 setup(
     packages=[
         *find_packages(include=["odla_ipu*"]),
-        KERNELS,
-        *(f"{KERNELS}.{name}" for name in find_packages("kernels")),
+        *PARTS,
+        *(f"{part}.{name}" for part, folder in PARTS.items() for name in find_packages(folder)),
     ],
-    package_dir={KERNELS: "kernels"},
+    package_dir=PARTS,
     cmdclass={"build_ext": BuildExt},
     ext_modules=[
         Extension(

@@ -2,7 +2,9 @@
 
 import dataclasses
 import errno
+import functools
 import json
+import math
 import os
 import shlex
 import sys
@@ -14,7 +16,7 @@ import click
 import numpy as np
 
 from .container import MAGIC
-from .errors import FileMissing, InvalidParameter, OdlaError
+from .errors import FileMissing, InvalidParameter, OdlaError, Status
 from .types import ElementType
 
 DEVICES = ["auto", "sim", "ipu", "ipu_model"]
@@ -164,64 +166,163 @@ def run(
 
 
 @main.command()
-@click.argument("model")
-@_model_options
-@click.option("--runs", type=int, default=50, help="Timed runs, after 5 untimed ones.")
+@click.argument("names", nargs=-1, metavar="[NAME|MODEL]...")
+@click.option("--suite", default=None, help="aimatrix, layers, gemm, or a folder of AI Matrix.")
+@click.option("--quick", is_flag=True, help="One small configuration of each, for seconds.")
+@click.option("--shape", "shapes", multiple=True, help="Input shape of a MODEL: name=1,3,48,320.")
+@_device
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["fp32", "fp16"]),
+    multiple=True,
+    default=("fp32",),
+    help="May be given twice.",
+)
+@click.option(
+    "--batch",
+    "batches",
+    type=int,
+    multiple=True,
+    help="Batch size, may be given often; the default of a NAME are those of the original.",
+)
+@click.option("--runs", type=int, default=None, help="Timed runs; the default is 50.")
+@click.option("--seconds", type=float, default=None, help="Start no run later; the default is 20.")
+@click.option("--results", default=None, help="Folder for records and AI Matrix's files.")
+@click.option("--plot", "picture", default=None, help="Draw throughput over batch size: FILE.svg.")
+@click.option(
+    "--compare", nargs=2, default=None, metavar="A B", help="Compare two files or folders."
+)
+@click.option("--memory", type=float, default=None, help="GB that may be needed, 16 if not given.")
 def bench(
-    model: str,
+    names: Sequence[str],
+    suite: Optional[str],
+    quick: bool,
     shapes: Sequence[str],
     device: Optional[str],
-    precision: str,
-    batch: Optional[int],
-    runs: int,
+    precisions: Sequence[str],
+    batches: Sequence[int],
+    runs: Optional[int],
+    seconds: Optional[float],
+    results: Optional[str],
+    picture: Optional[str],
+    compare: Optional[Tuple[str, str]],
+    memory: Optional[float],
 ) -> None:
-    """Measure MODEL and print one JSON record with the conditions.
+    """Measure models and print a JSON record of each with all conditions.
 
-    Latencies are in milliseconds, throughput in runs per second; the accuracy is the largest
-    deviation from onnxruntime on the same file, relative to its largest output.
+    NAME is an example (resnet50), a table of layers or matrix products (conv) or a row of one
+    (conv:17); MODEL an .onnx or .odla file, or a trained model's name.  Latencies are in
+    milliseconds; the deviation is the largest from a reference, relative to its largest output.
+
+    A suite keeps its records in the folder of --results and goes on where it was interrupted.
     """
-    from .version import VERSION
+    from .bench import aimatrix, plot, records
+    from .bench import suite as suites
+    from .bench.measure import Conditions
 
-    if runs < 1:
-        raise InvalidParameter(f"--runs is {runs}; accepted: 1 and more")
-    start = time.perf_counter()
-    executable, path = _executable(model, {}, shapes, device, precision, batch)
-    ready = time.perf_counter() - start
-    feeds = _feeds(executable.arguments, {})
-    results = {}
-    for _ in range(5):
-        results = executable.run(feeds)
-    latencies = []
-    with _progress(f"{runs} runs"):
-        for _ in range(runs):
-            start = time.perf_counter()
-            executable.run(feeds)
-            latencies.append((time.perf_counter() - start) * 1e3)
-    record = {
-        "model": model,
-        "device": executable.device,
-        "precision": executable.precision,
-        "inputs": {name: str(kind) for name, kind in executable.arguments.items()},
-        "runs": runs,
-        "ready_seconds": round(ready, 3),
-        "latency_ms": {
-            "median": round(float(np.median(latencies)), 4),
-            "p90": round(float(np.percentile(latencies, 90)), 4),
-            "min": round(min(latencies), 4),
-        },
-        "throughput_per_second": round(1e3 / float(np.mean(latencies)), 2),
-        "version": VERSION,
-        "cpus": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-    }
-    if not _is_executable_file(path):
-        try:
-            record["deviation"] = max(_deviations(path, feeds, results).values())
-        except InvalidParameter as error:
-            record["deviation"] = None
-            click.echo(error, err=True)
-    click.echo(json.dumps(record))
+    if compare is not None:
+        _print_comparison(*compare)
+        return
+    for option, value in (("--runs", runs), ("--seconds", seconds), ("--memory", memory)):
+        if value is not None and value <= 0:
+            raise InvalidParameter(f"{option} is {value}; accepted: more than 0")
+    if suite is not None and results is None:
+        results = "odla-ipu-results"
+    todo = [task for name in names for task in _tasks(name, shapes, batches, quick)]
+    if suite is not None:
+        todo += suites.suite(suite, batches, quick)
+    if not todo and not (picture and results):
+        raise InvalidParameter(
+            "nothing to measure: give a name, a file or --suite; suites are "
+            f"{', '.join(suites.suites())}"
+        )
+    if seconds is None:
+        seconds = 20.0 if runs is None else math.inf
+    made = []
+    for precision in precisions if todo else ():
+        how = Conditions(
+            device,
+            precision,
+            runs,
+            seconds,
+            limit=None if memory is None else memory * 1e9,
+        )
+        if quick:
+            how = suites.quickly(how)
+        with _progress("measuring") as progress:
+            for record in suites.run(todo, how, results, progress.update, suite is not None):
+                made.append(record)
+                _print_record(record, alone=len(todo) == 1, progress=progress)
+    if results is not None and made:
+        aimatrix.write(results, records.read(results))
+    if picture is not None:
+        plot.draw(made or records.read(results or ""), picture)
+    if any("error" in one and one["status"] != Status.MEM_ERROR for one in made):
+        sys.exit(1)
+
+
+def _print_record(record: Dict[str, Any], alone: bool, progress: Any) -> None:
+    """As JSON; among several and on a terminal, as a line for people."""
+    if alone or not sys.stdout.isatty():
+        click.echo(json.dumps(record))
+    else:
+        size = record.get("batch")
+        batch = "" if size is None else f" batch {size}"
+        what = f"{record['name']}{batch} {record['precision']}: "
+        if "error" in record:
+            progress.print(what + record["error"])
+        else:
+            latency = record["latency_ms"]
+            progress.print(
+                f"{what}{record['throughput_per_second']:g} {record['items']}/s, "
+                f"{latency['mean']:g} ms +- {latency['deviation']:g}"
+            )
+
+
+def _print_comparison(first: str, second: str) -> None:
+    from .bench import compare, records
+
+    a, b = records.read(first), records.read(second)
+    _table(compare.HEADER, compare.rows(a, b))
+    for line in compare.differences(a, b):
+        click.echo(f"not the same: {line}", err=True)
+
+
+def _tasks(name: str, shapes: Sequence[str], batches: Sequence[int], quick: bool) -> List[Any]:
+    """What to measure under the name of an example, of a table, or of a model."""
+    from .bench import suite as suites
+
+    found = suites.tasks(name, batches, quick)
+    if found is None:
+        return [
+            suites.Task(name, batch, functools.partial(_subject, name, shapes, batch))
+            for batch in batches or (None,)
+        ]
+    if shapes:
+        raise InvalidParameter(f"--shape belongs to a MODEL; the shapes of {name} are its own")
+    return found
+
+
+def _subject(model: str, shapes: Sequence[str], batch: Optional[int]) -> Any:
+    """A file, or a trained model, to measure."""
+    from .bench import accuracy
+    from .bench.subject import Reference, Subject, random_feeds
+
+    path = _path(model)
+    return Subject(
+        name=model,
+        kind="model",
+        build=lambda: path,
+        compile=lambda built, device, precision: _executable(
+            model, {}, shapes, device, precision, batch
+        )[0],
+        feeds=lambda executable: random_feeds(executable.arguments),
+        reference=None
+        if _is_executable_file(path)
+        else lambda built, feeds: Reference("onnxruntime", accuracy.run_file(path, feeds)),
+        batch=batch,
+    )
 
 
 @main.command()
@@ -410,17 +511,15 @@ def _load_array(file: str) -> np.ndarray:
 
 def _feeds(arguments: Mapping[str, Any], given: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """Given arrays, and reproducible random numbers for the other arguments."""
-    generator = np.random.RandomState(0)
-    feeds = dict(given)
-    for name, kind in arguments.items():
-        dtype = kind.element_type.dtype
-        if name in feeds:
-            feeds[name] = _from_file(feeds[name], kind.element_type)
-        elif kind.element_type.is_float:
-            feeds[name] = generator.standard_normal(kind.dims).astype(dtype)
-        else:
-            feeds[name] = generator.randint(0, 2, kind.dims).astype(dtype)
-    return feeds
+    from .bench.subject import random_feeds
+
+    arrays = {
+        name: _from_file(given[name], kind.element_type) if name in given else None
+        for name, kind in arguments.items()
+    }
+    return random_feeds(
+        arguments, {**given, **{name: array for name, array in arrays.items() if array is not None}}
+    )
 
 
 def _from_file(array: np.ndarray, kind: ElementType) -> np.ndarray:
@@ -435,30 +534,11 @@ def _from_file(array: np.ndarray, kind: ElementType) -> np.ndarray:
 def _deviations(
     path: str, feeds: Mapping[str, np.ndarray], results: Mapping[str, np.ndarray]
 ) -> Dict[str, float]:
-    """max|a-b| / max|b| of each output against onnxruntime on the ONNX file.
+    """How far each output is from that of onnxruntime on the ONNX file."""
+    from .bench import accuracy
 
-    b's maximum is that of its finite elements; NaN agrees with NaN and infinity with itself.
-    Raises InvalidParameter when onnxruntime cannot run the file, such as with another batch.
-    """
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        expected = dict(zip(results, session.run(list(results), dict(feeds))))
-    except Exception as error:  # onnxruntime's classes have no common base of their own
-        raise InvalidParameter(f"onnxruntime cannot check this run: {error}") from error
-    found = {}
-    for name, result in results.items():
-        wanted = np.asarray(expected[name], np.float64)
-        if result.shape != wanted.shape:
-            found[name] = float("inf")
-            continue
-        same = (result == wanted) | (np.isnan(result) & np.isnan(wanted))
-        with np.errstate(invalid="ignore"):
-            worst = float(np.abs(np.where(same, 0, result - wanted)).max(initial=0))
-        scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
-        found[name] = worst / scale if scale else worst
-    return found
+    expected = accuracy.run_file(path, feeds)
+    return {name: accuracy.deviation(result, expected[name]) for name, result in results.items()}
 
 
 def _check(
@@ -511,11 +591,25 @@ class _progress:
         self.text = text
         self.status: Any = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_progress":
         if sys.stderr.isatty():
             from rich.console import Console
 
             self.status = Console(stderr=True).status(self.text)
+            self.status.start()
+        return self
+
+    def update(self, text: str) -> None:
+        """Another text."""
+        if self.status is not None:
+            self.status.update(text)
+
+    def print(self, line: str) -> None:
+        """A line on standard output, above the spinner."""
+        if self.status is not None:
+            self.status.stop()
+        click.echo(line)
+        if self.status is not None:
             self.status.start()
 
     def __exit__(self, *exception: Any) -> None:

@@ -93,12 +93,12 @@ def make_program(
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
         kernels=sorted(lowered.kernels),
-        size=sum(sizes.values()) + _alive(prepared),
+        size=sum(sizes.values()) + peak_bytes(prepared),
         ops={node.id: node.name for node in walk(prepared.used_nodes())},
     )
 
 
-def _alive(graph: Graph) -> int:
+def peak_bytes(graph: Graph) -> int:
     """The most bytes that values which are not constants take at one time, in order of the nodes.
 
     Those inside control flow are left out.
