@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_ops import _cases, build
+from test_ops import build, cases
 
 import odla_ipu as odla
 from odla_ipu import container, scopes
@@ -20,7 +20,7 @@ def same(c, loaded):
     assert loaded.to_bytes() == c.to_bytes()
 
 
-@pytest.mark.parametrize("sample, reference", list(_cases()))
+@pytest.mark.parametrize("sample, reference", list(cases()))
 def test_every_op_comes_back(sample, reference):
     c, _ = build(sample)
     same(c, again(c))
