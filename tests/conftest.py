@@ -1,5 +1,6 @@
 """Shared by all tests: the device that the test bodies run on."""
 
+import gc
 import os
 import sys
 
@@ -20,3 +21,13 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def device(request):
     return request.config.getoption("--device")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def devices_are_given_back():
+    """What a module's interpreted ops compiled holds a device until it is forgotten."""
+    yield
+    interpreter = sys.modules.get("odla_ipu.interpreter")
+    if interpreter is not None:
+        interpreter._executables.clear()
+    gc.collect()

@@ -137,7 +137,7 @@ def test_large_constants_are_mapped(tmp_path, device):
     np.testing.assert_allclose(loaded.run(x=x, device=device)["y"], x @ w, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), 1e-45, 0.1])
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), 1e-45, 0.1])
 def test_any_attribute_comes_back(number):
     with odla.Computation() as c:
         odla.output(odla.leaky_relu(odla.argument("x", (2,)), alpha=number), "y")

@@ -43,7 +43,7 @@ def test_types_agree(kernel, folder):
         graph = Graph("test")
         graph.folds = False
         values = [
-            graph.add_variable(f"x{i}", ValueType(element_type(x.dtype), x.shape))
+            graph.add_input(f"x{i}", ValueType(element_type(x.dtype), x.shape))
             for i, x in enumerate(case.inputs)
         ]
         node = declared.add(graph, declared.arguments(values, case.attributes))[0].node
