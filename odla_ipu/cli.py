@@ -6,6 +6,7 @@ import functools
 import json
 import math
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -389,20 +390,37 @@ def ops(as_json: bool) -> None:
     )
 
 
+_FOLDERS = {
+    "include": ("include",),
+    "libdir": ("abi",),
+    "pkgconfig-dir": ("share", "pkgconfig"),
+    "cmake-dir": ("share", "cmake", "ODLA_IPU"),
+    "popart-path": ("sim", "path"),
+}
+
+
 @main.command()
-@click.option("--include", "what", flag_value="include", help="Folder of the C headers.")
-@click.option(
-    "--popart-path",
-    "what",
-    flag_value="popart-path",
-    help="Folder that makes `import popart` the stand-in.",
-)
-def config(what: Optional[str]) -> None:
-    """Print folders for builds and for PYTHONPATH."""
-    folders = {"include": ["include"], "popart-path": ["sim", "path"]}
-    if what is None:
-        raise InvalidParameter("nothing asked for; accepted: --include, --popart-path")
-    click.echo(os.path.join(os.path.dirname(os.path.abspath(__file__)), *folders[what]))
+@click.option("--cflags", is_flag=True, help="What the compiler needs for the C library.")
+@click.option("--ldflags", is_flag=True, help="What the linker needs for it.")
+@click.option("--include", is_flag=True, help="Folder of the C headers.")
+@click.option("--libdir", is_flag=True, help="Folder of libodla_ipu.so.")
+@click.option("--pkgconfig-dir", is_flag=True, help="Folder for PKG_CONFIG_PATH.")
+@click.option("--cmake-dir", is_flag=True, help="Folder for CMake's ODLA_IPU_DIR.")
+@click.option("--popart-path", is_flag=True, help="Folder that makes `import popart` the stand-in.")
+def config(**wanted: bool) -> None:
+    """Print what builds and PYTHONPATH need, on one line."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    folders = {name: os.path.join(here, *parts) for name, parts in _FOLDERS.items()}
+    include, libdir = shlex.quote(folders["include"]), shlex.quote(folders["libdir"])
+    found = {
+        "cflags": f"-I{include}",
+        "ldflags": f"-L{libdir} -lodla_ipu -Wl,-rpath,{libdir}",
+        **folders,
+    }
+    asked = [text for name, text in found.items() if wanted[name.replace("-", "_")]]
+    if not asked:
+        raise InvalidParameter(f"nothing asked for; accepted: --{', --'.join(found)}")
+    click.echo(" ".join(asked))
 
 
 # What the commands share.

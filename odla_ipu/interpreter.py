@@ -70,9 +70,26 @@ class InterpretedValue(Value):
         """Forget how it was computed; its operands may go."""
         self.node = None
 
+    def forget(self) -> None:
+        """Free its elements; asking for them afterwards raises InvalidParameter."""
+        self._array = None
+        self.node = None
+
     @property
     def is_known(self) -> bool:
         return self._array is not None
+
+    def pending(self) -> List[Node]:
+        """The node that is to be run for it; none when its elements are known.
+
+        Raises InvalidParameter when they are released.
+        """
+        node = self.node  # first: another thread may be about to set the array and forget the node
+        if self._array is not None:
+            return []
+        if node is None:
+            raise InvalidParameter(f"'{self.id}' is released; it has no elements any more")
+        return [node]
 
 
 class InterpretedGraph(Graph):
@@ -127,10 +144,10 @@ _lock = threading.Lock()
 
 def _evaluate(wanted: InterpretedValue) -> None:
     """Compute what ``wanted`` depends on, operands first; without recursion, chains are long."""
-    stack: List[Any] = [wanted.node]
+    stack: List[Any] = wanted.pending()
     while stack:
         node = stack[-1]
-        missing = [one.node for one in node.operands() if not one.is_known]
+        missing = [found for one in node.operands() for found in one.pending()]
         if missing:
             stack.extend(missing)
             continue

@@ -218,10 +218,13 @@ class EnumField(Field):
 class IntegersField(Field):
     """An array of integers; None where ``normalise`` fills in what the operands imply."""
 
-    def __init__(self, ctype: str, default: Any, low: int, high: int, count: str = ""):
+    def __init__(
+        self, ctype: str, default: Any, low: int, high: int, count: str = "", each: str = "dim"
+    ):
         super().__init__(f"{ctype} *", default)
         self.element = IntegerField(ctype, REQUIRED, low, high)
         self.count = count
+        self.each = each
 
     @property
     def parameters(self) -> List[Tuple[str, str]]:
@@ -389,14 +392,18 @@ def choice(kind: Type[enum.IntEnum], default: Any, ctype: str) -> Any:
     return EnumField(kind, default, ctype)
 
 
-def uints(default: Any = REQUIRED, count: str = "") -> Any:
-    """``const odla_uint32 *``; ``count`` names the C parameter that carries its length."""
-    return IntegersField("uint32", default, 0, 2**32 - 1, count)
+def uints(default: Any = REQUIRED, count: str = "", each: str = "dim") -> Any:
+    """``const odla_uint32 *``.
+
+    ``count`` names the C parameter that carries its length; without one it has an entry for each
+    dimension of the first value, or for each of its spatial ones (``each`` is "spatial").
+    """
+    return IntegersField("uint32", default, 0, 2**32 - 1, count, each)
 
 
-def ints(default: Any = REQUIRED, count: str = "") -> Any:
+def ints(default: Any = REQUIRED, count: str = "", each: str = "dim") -> Any:
     """``const odla_int32 *``; as ``uints``."""
-    return IntegersField("int32", default, -(2**31), 2**31 - 1, count)
+    return IntegersField("int32", default, -(2**31), 2**31 - 1, count, each)
 
 
 def i64s(default: Any = REQUIRED) -> Any:

@@ -92,7 +92,7 @@ def test_batch(model):
         (["run", "{model}", "--input", "x={folder}/empty.npy"], 3, "is no .npy file"),
         (["run", "{model}", "--shape", "x=1,4", "--output", "{model}"], 1, "File exists"),
         (["compile", "{model}", "--shape", "x=1,4", "-o", "{folder}"], 3, "that is a folder"),
-        (["config"], 3, "accepted: --include, --popart-path"),
+        (["config"], 3, "accepted: --cflags, --ldflags, --include, --libdir"),
     ],
 )
 def test_mistakes(model, tmp_path, arguments, code, message):

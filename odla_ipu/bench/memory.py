@@ -11,7 +11,7 @@ from ..program import peak_bytes
 LIMIT = 16e9
 """What measurements may take where more is free, unless the user says otherwise."""
 
-BASE = 0.5e9
+BASE = 0.6e9
 """An interpreter with this package and its engine, and what it kept of measurements before."""
 
 COPIES = 4

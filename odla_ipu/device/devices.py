@@ -212,6 +212,8 @@ def open_device(
         raise InvalidParameter(
             f"the number of IPUs is {num_ipus!r}; IPUs come in powers of two: 1, 2, 4, ..."
         )
+    if index is not None and (isinstance(index, bool) or not isinstance(index, int)):
+        raise InvalidParameter(f"the index is {index!r}; accepted: an integer, or None for any")
     if isinstance(name, Device):
         if num_ipus in (1, name.num_ipus):
             return name

@@ -550,8 +550,10 @@ class Split(Op):
     def normalise(self) -> None:
         if self.split_dim.type.is_static and self.split_dim.type.elements != 1:
             raise self.error(f"split_dim is {self.split_dim.type}; accepted: one element")
-        if self.num_split < 1:
-            raise self.error(f"num_split is {self.num_split}; accepted: 1 and more")
+        # Parts without elements are as many as ODLA has results.
+        most = max([64, *(dim for dim in self.input.shape if isinstance(dim, int))])
+        if not 1 <= self.num_split <= most:
+            raise self.error(f"num_split is {self.num_split}; accepted: 1 to {most}")
         numbers, rank = _numbers(self.split_dim), self.input.rank
         self.axis: Any = None  # until split_dim is known
         if numbers is not None:

@@ -82,10 +82,13 @@ typedef enum {
 typedef enum {
   ODLA_LOCATION_PATH = 0,   /**< location is the path of a file */
   ODLA_LOCATION_MEMORY = 1, /**< location is an address, size the bytes there */
-  ODLA_LOCATION_URI = 2,    /**< location is a URI */
+  ODLA_LOCATION_URI = 2,    /**< location is a URI, file:///folder/name */
 } odla_resource_location_type;
 
-/** A place to load from or to store to; size counts for ODLA_LOCATION_MEMORY only. */
+/**
+ * A place to load from or to store to. location is a path, a file:// URI, or an address; size counts
+ * for an address only: the bytes that are there.
+ */
 typedef struct {
   odla_resource_location_type location_type;
   const void* location;
@@ -105,11 +108,18 @@ ODLA_API_EXPORT odla_status ODLA_API_CALL odla_CreateComputation(odla_computatio
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_CompileComputation(
     const odla_computation computation, const odla_device device, odla_executable* executable);
 
-/** Reads a computation from a model file and stores it; it becomes the current one. */
+/**
+ * Reads a computation that odla_StoreComputation wrote, or an ONNX file, from a path, a file:// URI
+ * or memory, and stores it; it becomes the current one. ODLA_FILE_NOT_EXIST when there is no file,
+ * ODLA_INVALID_PARAM for a foreign, truncated or altered one.
+ */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_LoadComputation(
     odla_resource_location location, odla_computation* computation);
 
-/** Writes the computation to the location. Only ODLA_LOCATION_PATH can be written to. */
+/**
+ * Writes the computation, with its constants, to a path, a file:// URI or memory. Memory needs
+ * odla_ipu_StoredSize(computation) bytes; where it has fewer, nothing is written: ODLA_MEM_ERROR.
+ */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_StoreComputation(
     odla_resource_location location, odla_computation computation);
 
@@ -213,14 +223,18 @@ ODLA_API_EXPORT odla_status ODLA_API_CALL odla_DestroyConstantsArray(
     odla_constants_array constants_array);
 
 /**
- * Reads an executable written by odla_StoreExecutable (PATH, or MEMORY with its size in bytes) for
- * a device, NULL for the default one. Its program becomes the current computation. A foreign,
- * truncated or altered file is refused with ODLA_INVALID_PARAM.
+ * Reads an executable that odla_StoreExecutable wrote, from a path, a file:// URI or memory, for a
+ * device; NULL is the current or default one. Its program becomes the current computation.
+ * ODLA_FILE_NOT_EXIST when there is no file, ODLA_INVALID_PARAM for a foreign, truncated or altered
+ * one.
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_LoadExecutable(
     odla_resource_location location, odla_device device, odla_executable* executable);
 
-/** Writes the executable to the location. Only ODLA_LOCATION_PATH can be written to. */
+/**
+ * Writes the executable, with its constants, to a path, a file:// URI or memory. Memory needs
+ * odla_ipu_StoredSize(executable) bytes; where it has fewer, nothing is written: ODLA_MEM_ERROR.
+ */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_StoreExecutable(
     odla_resource_location location, odla_executable executable);
 

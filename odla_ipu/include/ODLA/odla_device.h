@@ -90,24 +90,28 @@ ODLA_API_EXPORT odla_status ODLA_API_CALL odla_GetVendorInfo(
     odla_size_t* retrieved_info_value_size);
 
 /**
- * Stores a handle of the device_idx-th device (from 0). vendor may be NULL. On failure *device is
- * NULL: ODLA_UNSUPPORTED_DEVICE_TYPE for a name that is not served, ODLA_INVALID_PARAM for an index
- * out of range.
+ * Stores a handle of the device_idx-th IPU of the machine; 0 stands for any that is free, which
+ * computations without a device use too. vendor may be NULL. ODLA_DEVICE_DEFAULT is an attached IPU
+ * where there is one, else the simulator; ODLA_DEVICE_GRAPHCORE_IPU is an attached IPU and nothing
+ * else, unless the environment's ODLA_IPU_DEVICE (ipu, ipu_model, sim) says which kind is meant. On
+ * failure *device is NULL: ODLA_UNSUPPORTED_DEVICE_TYPE for a name that is not served or a device
+ * that is not there, ODLA_INVALID_PARAM for an index out of range.
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_AllocateDevice(
     odla_vendor vendor, odla_device_name device_name, odla_int32 device_idx,
     odla_device* device);
 
 /**
- * Fills info_value, its data_type included; texts belong to the device. ODLA_INVALID_PARAM for an
- * unknown item.
+ * Fills info_value, its data_type included; texts belong to the device. ODLA_FAILURE for an unknown
+ * item. What is asked for within 0.1 s is of one moment.
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_GetDeviceInfo(
     odla_device device, odla_device_info info_type, odla_scalar_value* info_value);
 
 /**
- * Prepares the device, with the options of config; config may be NULL. Optional: a device is
- * prepared on first use otherwise.
+ * Attaches the device, with the options of config, until odla_DestroyDevice; config may be NULL.
+ * Optional: a device is attached while something is compiled for it. On failure its options are
+ * those of before.
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_InitDevice(
     odla_device device, const odla_device_config config);
@@ -118,14 +122,28 @@ ODLA_API_EXPORT odla_status ODLA_API_CALL odla_InitDevice(
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_SetCurrentDevice(odla_device device);
 
-/** Detaches the device and frees its handle. */
+/**
+ * Detaches the device and frees its handle. What was compiled for it is freed; its computations are
+ * compiled anew, for the default device, when they are run again.
+ */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_DestroyDevice(odla_device device);
 
 /** Stores a new, empty set of device options, to be freed by odla_DestroyDeviceConfig. */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_CreateDeviceConfig(
     odla_device_config* device_config);
 
-/** Adds an option to the set; which variable arguments follow depends on the item. */
+/**
+ * Adds an option to the set. The item is the address of an odla_ipu_item (odla_ipu.h): two texts,
+ * which are copied, the key and its value. No variable arguments are read. Keys:
+ *
+ *   __device_type      ipu, ipu_model or sim; where ODLA_IPU_DEVICE names another, that prevails
+ *   __num_ipus         IPUs of computations that do not set ODLA_PROCESSOR_NUM: 1, 2, 4, ...
+ *   __tiles_per_ipu    must be what the device has
+ *   __sync_pattern     full; SinglePipeline and PingPong have no effect but a warning
+ *   __connection_type  Always: attach now; OnDemand: when something is compiled
+ *
+ * odla_InitDevice refuses unknown keys and values with ODLA_INVALID_PARAM.
+ */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_SetDeviceConfigItem(
     odla_device_config device_config, odla_device_config_item device_config_item, ...);
 

@@ -138,19 +138,33 @@ def _global_max_pool(e: Emitter, op: "Op", x: List[str]) -> str:
     return e("GlobalMaxPool", x[0])
 
 
+ROI_MARGIN = 2048
+"""Pixels beyond the image that adaptive sampling takes samples for: there is nothing but zeros."""
+
+
 @emits("RoiAlign")
 def _roi_align(e: Emitter, op: "Op", x: List[str]) -> str:
+    rois, ratio = x[1], op.attributes.get("sampling_ratio", 1)
+    scale = op.attributes.get("spatial_scale", 1.0)
+    if ratio == 0:
+        # One sample a pixel: regions far larger than the image would exhaust the memory.
+        height, width = op.operand(0).shape[2:]
+        rois = e("Mul", rois, e.const(np.float32(scale)))
+        rois = e("Where", e("IsNaN", rois), e.const(np.float32(0)), rois)
+        rois = e("Max", rois, e.const(np.float32(-ROI_MARGIN)))
+        most = np.array([[width, height, width, height]], np.float32) + ROI_MARGIN
+        rois, scale = e("Min", rois, e.const(most)), 1.0
     return e(
         "RoiAlign",
         x[0],
-        x[1],
+        rois,
         e.cast(x[2], np.int64),
         coordinate_transformation_mode="output_half_pixel",
         mode="avg",
         output_height=op.attributes.get("output_height", 7),
         output_width=op.attributes.get("output_width", 7),
-        sampling_ratio=op.attributes.get("sampling_ratio", 1),
-        spatial_scale=op.attributes.get("spatial_scale", 1.0),
+        sampling_ratio=ratio,
+        spatial_scale=scale,
     )
 
 
