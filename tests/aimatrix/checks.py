@@ -6,9 +6,22 @@ from odla_ipu import examples
 from odla_ipu.bench import count
 
 
-def run(build, inputs, device, seed=3):
+class Changed(examples.Weights):
+    """Weights that ``change(name, array)`` alters in place, before a network sees them."""
+
+    def __init__(self, seed, change):
+        super().__init__(seed)
+        self.change = change
+
+    def _give(self, name, dims, trained, draw):
+        array = super()._give(name, dims, trained, draw)
+        self.change(name, array)
+        return array
+
+
+def run(build, inputs, device, seed=3, change=lambda name, array: None):
     """The outputs of ``build(weights)`` for the inputs, and the weights by name."""
-    weights = examples.Weights(seed=seed)
+    weights = Changed(seed, change)
     with build(weights).compile(device=device) as executable:
         return executable.run(inputs), weights.given
 

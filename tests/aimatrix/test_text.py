@@ -6,7 +6,7 @@ import math
 import numpy as np
 import onnxruntime
 import pytest
-from aimatrix.checks import assert_close, assert_counts, in_double, run, sigmoid, softmax
+from aimatrix.checks import Changed, assert_close, assert_counts, in_double, run, sigmoid, softmax
 from aimatrix.classifiers import Net
 from models import decisions
 from odla_ipu.examples import bert_base, bert_large, crnn, nmt
@@ -284,22 +284,22 @@ WORDS = nmt.Config(vocabulary=23, units=24, longest=5)
 SEEDS = (1, 3, 4)
 
 
-class Talkative(examples.Weights):
-    """Weights of a decoder that says END now and then."""
+def talkative(seed):
+    """Weights of a decoder that ends sentences now and then, and hears what it reads."""
 
-    def _give(self, name, dims, trained, draw):
-        array = super()._give(name, dims, trained, draw)
+    def change(name, array):
         if name == "decoder.output":
             array[:, nmt.END] *= 4
         elif name.endswith("embedding"):
-            array *= 5  # words matter, so that sentences differ
-        return array
+            array *= 5
+
+    return Changed(seed, change)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_greedy_translation(device, seed):
     sentences = [[5, 9, 3], [4], [22, 8, 8, 7, 3], [6, 7]]
-    weights = Talkative(seed=seed)
+    weights = talkative(seed)
     computation = nmt.network(4, weights, WORDS)
     got = computation.run(nmt.sources(sentences, 5), device=device)
     translator = Translator(weights.given)
@@ -314,7 +314,7 @@ def test_some_sentences_end_and_some_do_not(device):
     """What the greedy tests are worth: both ways out of the loop happen in them."""
     lengths = set()
     for seed in SEEDS:
-        weights = Talkative(seed=seed)
+        weights = talkative(seed)
         nmt.network(1, weights, WORDS)
         translator = Translator(weights.given)
         lengths |= {len(translator.greedy(one, 10)) for one in ([5, 9, 3], [4], [6, 7])}
@@ -326,7 +326,7 @@ def test_some_sentences_end_and_some_do_not(device):
 def test_translation_with_beams(device, seed, penalty):
     sentences = [[5, 9, 3], [4], [22, 8, 8, 7, 3]]
     config = nmt.Config(vocabulary=23, units=24, longest=5, beams=4, penalty=penalty)
-    weights = Talkative(seed=seed)
+    weights = talkative(seed)
     computation = nmt.network(3, weights, config)
     got = computation.run(nmt.sources(sentences, 5), device=device)
     translator = Translator(weights.given)
@@ -359,7 +359,7 @@ def test_nmt_counts():
 
 @pytest.mark.slow
 def test_nmt_of_full_size(device):
-    weights = Talkative(seed=1)
+    weights = talkative(1)
     config = nmt.Config()
     sentences = [list(range(3, 50)), [7, 8, 9]]
     got = nmt.network(2, weights, config).run(nmt.sources(sentences), device=device)
