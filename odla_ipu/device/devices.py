@@ -212,8 +212,6 @@ def open_device(
         raise InvalidParameter(
             f"the number of IPUs is {num_ipus!r}; IPUs come in powers of two: 1, 2, 4, ..."
         )
-    if index is not None and (isinstance(index, bool) or not isinstance(index, int)):
-        raise InvalidParameter(f"the index is {index!r}; accepted: an integer, or None for any")
     if isinstance(name, Device):
         if num_ipus in (1, name.num_ipus):
             return name
@@ -223,7 +221,8 @@ def open_device(
         if kind == "auto":
             kind = _first_that_works(num_ipus)
         key = (kind, num_ipus, index)
-        if key not in _devices:
+        # 1.0 equals the key 1, but is no index.
+        if key not in _devices or not isinstance(index, (int, type(None))):
             _devices[key] = _indexed(_usable(kind, num_ipus), index)
         return _devices[key]
 

@@ -316,7 +316,7 @@ def _compiler(kernel: str) -> _Compiler:
     """The C++ compiler: ``CXX``, or g++, c++ or clang++; raises BuildError without one."""
     wanted = os.environ.get("CXX")
     for name in [wanted] if wanted else ["g++", "c++", "clang++"]:
-        path = shutil.which(name)
+        path = shutil.which(name, path=_search_path())
         if path:
             found = os.stat(path)
             return _Compiler(path, f"{path} {found.st_size} {found.st_mtime_ns}")
@@ -327,10 +327,16 @@ def _compiler(kernel: str) -> _Compiler:
     )
 
 
+def _search_path() -> str:
+    """Where programs are: a C program may run with an empty PATH."""
+    return os.pathsep.join(filter(None, [os.environ.get("PATH"), os.defpath]))
+
+
 def _run(command: List[str], kernel: str, what: str) -> str:
     try:
         done = subprocess.run(
             command,
+            env={**os.environ, "PATH": _search_path()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
