@@ -327,9 +327,12 @@ def _add_folder(folder: str, trusted: bool) -> List[Type[Kernel]]:
     before = set(KERNELS)
     try:
         spec.loader.exec_module(module)
-    except InternalError:
-        raise
     except Exception as error:
+        for called in KERNELS.keys() - before:  # of what failed, nothing stays
+            del KERNELS[called], CUSTOM_OPS[called]
+        del sys.modules[name]
+        if isinstance(error, InternalError):
+            raise
         raise BadFile(f"{declaration}: {type(error).__name__}: {error}") from error
     added = [KERNELS[one] for one in KERNELS if one not in before]
     if not added:

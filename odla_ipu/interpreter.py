@@ -70,11 +70,6 @@ class InterpretedValue(Value):
         """Forget how it was computed; its operands may go."""
         self.node = None
 
-    def forget(self) -> None:
-        """Free its elements; asking for them afterwards raises InvalidParameter."""
-        self._array = None
-        self.node = None
-
     @property
     def is_known(self) -> bool:
         return self._array is not None

@@ -142,23 +142,19 @@ def max_pool(
     x: Value, name: str, window: Pair, stride: Pair = 1, padding: Padding = "SAME"
 ) -> Value:
     """The largest of each window; padding never wins."""
-    front, back = pads(x, window, stride, padding)
-    return odla.max_pool(
-        x,
-        window_dims=pair(window),
-        strides=pair(stride),
-        paddings_front=front,
-        paddings_back=back,
-        id=name,
-    )
+    return _pool(odla.max_pool, x, name, window, stride, padding)
 
 
 def average_pool(
     x: Value, name: str, window: Pair, stride: Pair = 1, padding: Padding = 0
 ) -> Value:
     """The mean of the real elements of each window."""
+    return _pool(odla.average_pool, x, name, window, stride, padding)
+
+
+def _pool(op: Any, x: Value, name: str, window: Pair, stride: Pair, padding: Padding) -> Value:
     front, back = pads(x, window, stride, padding)
-    return odla.average_pool(
+    return op(
         x,
         window_dims=pair(window),
         strides=pair(stride),

@@ -32,26 +32,20 @@ struct Lowering : Opx<Attributes> {
   using Opx::Opx;
 
   void grow(Sequence &prog) const final {
-    const Tensor in = getInTensor(0).flatten(), scale = getInTensor(1), result = output(0);
-    const Tensor out = result.flatten();
+    const Tensor in = getInTensor(0).flatten(), scale = getInTensor(1);
     std::size_t inner = 1; // elements in a row that share an entry
     for (unsigned d = unsigned(attributes().axis) + 1; d < getInTensor(0).rank(); ++d)
       inner *= getInTensor(0).dim(d);
     if (scale.numElements() == 1)
       inner = in.numElements();
     const auto name = poputil::templateVertex("DequantizeElements", in.elementType());
-    const auto work = graph().addComputeSet(debugContext("dequantize"));
-    shareAmongWorkers(in.numElements(), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
-      const auto made = vertex("dequantize_linear", work, name, tile);
+    growElements(prog, "dequantize_linear", name, [&](auto made, std::size_t begin, std::size_t end) {
       connect(made, "in", in.slice(begin, end));
       connect(made, "scale", scale);
       connect(made, "zeroPoint", getInTensor(2));
-      connect(made, "out", out.slice(begin, end));
       set(made, "first", unsigned(begin));
       set(made, "inner", unsigned(inner));
     });
-    prog.add(Execute(work));
-    setOutTensor(0, result);
   }
 };
 

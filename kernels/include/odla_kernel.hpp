@@ -221,6 +221,22 @@ protected:
         work(tile, from, std::min(from + size, end));
     });
   }
+
+  // Makes output 0 of vertices that each give a part of its elements in order: their field `out` is
+  // connected, `fields(vertex, begin, end)` does the others.
+  template <class Fields>
+  void growElements(Sequence &prog, const char *kernel, const std::string &name,
+                    Fields fields) const {
+    const Tensor result = output(0), out = result.flatten();
+    const auto work = graph().addComputeSet(debugContext(kernel));
+    shareAmongWorkers(out.numElements(), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
+      const auto made = vertex(kernel, work, name, tile);
+      connect(made, "out", out.slice(begin, end));
+      fields(made, begin, end);
+    });
+    prog.add(Execute(work));
+    setOutTensor(0, result);
+  }
 };
 
 template <class Attributes, class Lowering> struct Register {

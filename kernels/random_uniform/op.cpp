@@ -29,20 +29,14 @@ struct Lowering : Opx<Attributes> {
   using Opx::Opx;
 
   void grow(Sequence &prog) const final {
-    const Tensor result = output(0), flat = result.flatten();
-    const auto name = poputil::templateVertex("UniformNumbers", result.elementType());
-    const auto work = graph().addComputeSet(debugContext("random"));
-    shareAmongWorkers(flat.numElements(), 8,
-                      [&](unsigned tile, std::size_t begin, std::size_t end) {
-                        const auto made = vertex("random_uniform", work, name, tile);
-                        connect(made, "seed", getInTensor(0));
-                        connect(made, "out", flat.slice(begin, end));
-                        set(made, "first", unsigned(begin / 4));
-                        set(made, "low", attributes().low);
-                        set(made, "high", attributes().high);
-                      });
-    prog.add(Execute(work));
-    setOutTensor(0, result);
+    const auto name =
+        poputil::templateVertex("UniformNumbers", popart::popx::popType(outInfo(0)));
+    growElements(prog, "random_uniform", name, [&](auto made, std::size_t begin, std::size_t) {
+      connect(made, "seed", getInTensor(0));
+      set(made, "first", unsigned(begin / 4));
+      set(made, "low", attributes().low);
+      set(made, "high", attributes().high);
+    });
   }
 };
 

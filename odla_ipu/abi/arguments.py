@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type
 
 from odla_ipu import custom
 from odla_ipu.errors import InvalidParameter
-from odla_ipu.graph import Graph, Value
+from odla_ipu.graph import Value
 from odla_ipu.registry import (
     REQUIRED,
     Field,
@@ -167,8 +167,10 @@ def custom_layout(name: str) -> str:
     return "".join(_KINDS[ctype] for one in listed for ctype in one.ctypes)
 
 
-def read_custom(name: str, slots: Any, inputs: Sequence[Value]) -> Dict[str, Any]:
-    """The op's arguments by name; the first slot holds ``inputs``."""
+def read_custom(
+    name: str, slots: Any, inputs: Sequence[Value]
+) -> Tuple[Type[custom.CustomOp], Dict[str, Any]]:
+    """The op and its arguments by name; the first slot holds ``inputs``."""
     op = custom.find(name)
     attributes: Dict[str, Any] = {}
     place = 1
@@ -176,7 +178,7 @@ def read_custom(name: str, slots: Any, inputs: Sequence[Value]) -> Dict[str, Any
     for one in custom.variadic_layout(op):
         attributes[one.name] = _custom_attribute(op, fields[one.name], slots, place)
         place += len(one.ctypes)
-    return op.arguments(list(inputs), attributes)
+    return op, op.arguments(list(inputs), attributes)
 
 
 def _custom_attribute(op: Type[Op], field: Field, slots: Any, place: int) -> Any:
@@ -193,9 +195,3 @@ def _custom_attribute(op: Type[Op], field: Field, slots: Any, place: int) -> Any
         ctype = "double*" if isinstance(field, FloatsField) else "int64_t*"
         return list(ffi.cast(ctype, pointer)[0:length]) if length else ()
     return slots[place].number
-
-
-def add_custom(
-    name: str, graph: Graph, arguments: Dict[str, Any], id: Optional[str]
-) -> Tuple[Value, ...]:
-    return custom.find(name).add(graph, arguments, id)

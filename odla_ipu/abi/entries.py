@@ -101,6 +101,14 @@ def _value(key: int) -> Value:
     return _entry(key).value
 
 
+def _chosen_device(key: int) -> Optional[DeviceHandle]:
+    return OBJECTS.get(key, DeviceHandle, "device") if key else None
+
+
+def _device(key: int) -> DeviceHandle:
+    return _chosen_device(key) or DeviceHandle.default()
+
+
 def _graph(key: int) -> Graph:
     """Where ops go: the innermost open scope of a computation, or the interpreter."""
     return interpreter.GRAPH if key == 0 else _program(key).graph
@@ -110,10 +118,7 @@ def _graph(key: int) -> Graph:
 
 
 def _create_computation(slots: Slots, reply: Reply) -> None:
-    device = slots[0].number
-    program = Program(
-        Computation(), OBJECTS.get(device, DeviceHandle, "device") if device else None
-    )
+    program = Program(Computation(), _chosen_device(slots[0].number))
     program.config = predecessor.config()
     reply.number = OBJECTS.add(program)
     program.key = reply.number
@@ -126,7 +131,6 @@ def _export(slots: Slots, reply: Reply) -> None:
 
 def _release(slots: Slots, reply: Reply) -> None:
     OBJECTS.remove(slots[0].number)
-    execution.forget(slots[0].number)
 
 
 def _create_argument(slots: Slots, reply: Reply) -> None:
@@ -197,9 +201,7 @@ def _set_value_data(slots: Slots, reply: Reply) -> None:
 
 
 def _array_of(value: Value) -> np.ndarray:
-    if isinstance(value, interpreter.InterpretedValue):
-        return value.array
-    if isinstance(value, Variable):
+    if isinstance(value, (interpreter.InterpretedValue, Variable)):
         return value.array
     if value.data is None:
         raise InvalidParameter(
@@ -276,9 +278,7 @@ def _dump(slots: Slots, reply: Reply) -> None:
 
 
 def _compile(slots: Slots, reply: Reply) -> None:
-    program = _program(slots[0].number)
-    device = OBJECTS.get(slots[1].number, DeviceHandle, "device") if slots[1].number else None
-    program.compile(device)
+    _program(slots[0].number).compile(_chosen_device(slots[1].number))
 
 
 def _differentiate(slots: Slots, reply: Reply) -> None:
@@ -310,9 +310,8 @@ def _store(slots: Slots, reply: Reply) -> None:
 
 def _load(slots: Slots, reply: Reply) -> None:
     location = locations.Location(slots[1].number, slots[2].pointer, slots[3].number)
-    device = OBJECTS.get(slots[4].number, DeviceHandle, "device") if slots[4].number else None
     load = Program.load_executable if slots[0].number else Program.load_computation
-    program = load(location, device)
+    program = load(location, _chosen_device(slots[4].number))
     reply.number = OBJECTS.add(program)
     program.key = reply.number
 
@@ -376,10 +375,10 @@ def _custom_op(slots: Slots, reply: Reply) -> None:
     name = decode(slots[1].pointer)
     inner = ffi.cast("odla_ipu_slot*", slots[2].pointer)
     inputs = [_value(key) for key in locations.read_keys(inner[0].pointer)]
-    found = arguments.read_custom(name, inner, inputs)
+    op, found = arguments.read_custom(name, inner, inputs)
     ids = ffi.cast("odla_ipu_ids*", slots[3].pointer)
     graph = graph_of(found) or _graph(slots[0].number)
-    results = arguments.add_custom(name, graph.innermost, found, _first_id(ids))
+    results = op.add(graph.innermost, found, _first_id(ids))
     _give_values(reply, results, _program_of(graph, slots[0].number))
 
 
@@ -429,7 +428,7 @@ def _allocate_device(slots: Slots, reply: Reply) -> None:
 
 
 def _device_info(slots: Slots, reply: Reply) -> None:
-    found = OBJECTS.get(slots[0].number, DeviceHandle, "device").info(slots[1].number)
+    found = _device(slots[0].number).info(slots[1].number)
     if isinstance(found, bytes):
         _give_bytes(reply, found)
     elif isinstance(found, float):
@@ -439,12 +438,7 @@ def _device_info(slots: Slots, reply: Reply) -> None:
 
 
 def _init_device(slots: Slots, reply: Reply) -> None:
-    options = _options(slots[1], slots[2].number)
-    OBJECTS.get(slots[0].number, DeviceHandle, "device").initialise(options)
-
-
-def _device(key: int) -> DeviceHandle:
-    return OBJECTS.get(key, DeviceHandle, "device") if key else DeviceHandle.default()
+    _device(slots[0].number).initialise(_options(slots[1], slots[2].number))
 
 
 def _profiler_start(slots: Slots, reply: Reply) -> None:
@@ -470,20 +464,15 @@ def _options(slot: Any, count: int) -> Dict[str, str]:
 
 
 def _version_text(slots: Slots, reply: Reply) -> None:
-    _give_bytes(reply, _kept_version().encode())
-
-
-def _kept_version() -> str:
     import platform
 
-    return "\n".join(
-        [
-            f"odla_ipu {VERSION}",
-            "ODLA 0.5.0",
-            f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            DeviceHandle.default().sdk(),
-        ]
-    )
+    lines = [
+        f"odla_ipu {VERSION}",
+        "ODLA 0.5.0",
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        DeviceHandle.default().sdk(),
+    ]
+    _give_bytes(reply, "\n".join(lines).encode())
 
 
 # The bridge.

@@ -10,7 +10,7 @@ import numpy as np
 from odla_ipu.computation import Computation
 from odla_ipu.errors import FileMissing, InvalidParameter, UnsupportedOp
 from odla_ipu.graph import rewrite
-from odla_ipu.types import ElementType, Shape, element_type, product
+from odla_ipu.types import ElementType, Shape, ValueType, element_type, product
 
 from . import locations
 from ._bridge import ffi
@@ -53,7 +53,7 @@ class _Run:
         self.step: Callable[[], Any] = (
             self._fixed(job, executable)
             if hasattr(executable, "variable_feeds")
-            else self._dynamic(job, executable)
+            else self._dynamic(job, executable, program.types_at(job.batch, shapes)[0])
         )
 
     def _fixed(self, job: Any, executable: Any) -> Callable[[], Any]:
@@ -86,10 +86,7 @@ class _Run:
             return binding.run
 
         def step() -> Any:
-            for staged, source in before:
-                np.not_equal(source, 0, out=staged) if staged.dtype == bool else np.copyto(
-                    staged, source
-                )
+            _stage(before)
             shapes = binding.run()
             for target, staged in after:
                 np.copyto(target, staged)
@@ -99,11 +96,8 @@ class _Run:
 
         return step
 
-    def _dynamic(self, job: Any, executable: Any) -> Callable[[], Any]:
-        """A run in rounds: what the outputs' sizes are, it tells in the end."""
-        program = OBJECTS.get(job.program, Program, "computation")
-        shapes = locations.read_shapes(job.shapes, job.num_inputs)
-        kinds, _ = program.types_at(job.batch, shapes)
+    def _dynamic(self, job: Any, executable: Any, kinds: List[ValueType]) -> Callable[[], Any]:
+        """A run in rounds, with inputs of ``kinds``: it tells the outputs' sizes in the end."""
         before: List[Tuple[np.ndarray, np.ndarray]] = []
         names = list(executable.arguments)
         inputs = {
@@ -114,8 +108,7 @@ class _Run:
         room = [job.output_bytes[place] for place in range(job.num_outputs)]
 
         def step() -> Dict[int, Tuple[int, ...]]:
-            for staged, source in before:
-                np.copyto(staged, source != 0 if staged.dtype == bool else source)
+            _stage(before)
             found: Dict[int, Tuple[int, ...]] = {}
             for place, (name, array) in enumerate(executable.run(inputs).items()):
                 found[place] = array.shape
@@ -161,6 +154,12 @@ def _input(
     staged = np.empty(dims, kind.dtype)
     before.append((staged, source))
     return staged
+
+
+def _stage(before: List[Tuple[np.ndarray, np.ndarray]]) -> None:
+    """Copy what cannot be read in place; bytes become BOOL."""
+    for staged, source in before:
+        np.copyto(staged, source != 0 if staged.dtype == bool else source)
 
 
 def _move(pointer: Any, array: np.ndarray, shape: Any) -> None:

@@ -1,5 +1,6 @@
 """Memory of C: types and shapes, tensors, and where programs are stored."""
 
+import contextlib
 import os
 import tempfile
 import urllib.parse
@@ -92,7 +93,8 @@ def copied(pointer: Any, kind: ValueType) -> np.ndarray:
 
 # Where programs are stored.
 
-PATH, MEMORY, URI = 0, 1, 2
+PATH, MEMORY = 0, 1
+"""Kinds of location; the third is a URI."""
 
 
 def path_of(pointer: Any) -> str:
@@ -138,31 +140,17 @@ class Location(NamedTuple):
             )
         ffi.memmove(ffi.cast("char*", self.pointer), data, len(data))
 
-    def file(self) -> "_File":
-        """The file to load, made of memory where that is the location."""
-        return _File(self)
-
-
-class _File:
-    def __init__(self, location: Location):
-        self.location = location
-        self.folder: Optional[tempfile.TemporaryDirectory] = None
-
-    def __enter__(self) -> str:
-        path = self.location.path()
-        if path is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="odla_ipu-")
-            path = os.path.join(self.folder.name, "model")
+    @contextlib.contextmanager
+    def file(self) -> Iterator[str]:
+        """The file to load, made of memory where that is the location; raises FileMissing."""
+        path = self.path()
+        if path is not None:
+            if not os.path.exists(path):
+                raise FileMissing(f"{path}: no such file")
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
+            path = os.path.join(folder, "model")
             with open(path, "wb") as file:
-                file.write(self.location.read())
-        elif not os.path.exists(path):
-            raise FileMissing(f"{path}: no such file")
-        return path
-
-    def __exit__(self, *exception: Any) -> None:
-        if self.folder:
-            self.folder.cleanup()
-
-
-def pairs(pointer: Any, count: int) -> Iterator[Any]:
-    yield from ffi.cast("odla_ipu_pair*", pointer)[0:count]
+                file.write(self.read())
+            yield path

@@ -1,8 +1,7 @@
 """What the library knows by numbers: values, programs, devices."""
 
 import itertools
-import threading
-from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, Optional, Type, TypeVar
 
 import numpy as np
 
@@ -30,7 +29,6 @@ class _Objects:
         self._all: Dict[int, Any] = {}
         self._values: Dict[int, ValueEntry] = {}
         self._keys = itertools.count(1)
-        self._lock = threading.Lock()
 
     def add(self, one: Any) -> int:
         key = next(self._keys)
@@ -72,7 +70,5 @@ class _Objects:
 
 
 OBJECTS = _Objects()
-
-Named = List[Tuple[str, Value]]
 
 from .programs import Program  # noqa: E402  programs are objects that look up others

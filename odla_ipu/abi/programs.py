@@ -278,7 +278,10 @@ class Program:
             executable.close()
 
     def close(self) -> None:
-        """Free the device's memory of all executables."""
+        """Free the device's memory of all executables, and what contexts keep of them."""
+        from . import execution
+
+        execution.forget(self.key)
         for one in [*self._executables.values(), self.loaded]:
             if one is not None:
                 one.close()
@@ -307,13 +310,11 @@ class Program:
         from odla_ipu.executable import Executable
 
         where = (device or DeviceHandle.default()).device()
-        with location.file() as path:
-            # From memory the file goes, so the executable must not refer to it.
-            loaded = (
-                Executable.load(path, where)
-                if location.path() is not None
-                else Executable.from_bytes(location.read(), where)
-            )
+        if location.path() is None:
+            loaded = Executable.from_bytes(location.read(), where)
+        else:
+            with location.file() as path:
+                loaded = Executable.load(path, where)
         graph = Graph("executable")
         program = cls(Computation(graph=graph), device, loaded)
         for name, kind in loaded.arguments.items():

@@ -328,28 +328,6 @@ odla_status odla_DifferentiateComputation(odla_computation computation) {
   });
 }
 
-odla_status odla_GetNumOfArgsFromComputation(const odla_computation computation,
-                                             odla_uint32* num_args) {
-  return guarded(__func__, [&] {
-    require_pointer(num_args, "num_args");
-    *num_args = 0;
-    auto target = require_computation(computation);
-    std::lock_guard<std::mutex> lock(target->mutex);
-    *num_args = static_cast<odla_uint32>(target->arguments.values.size());
-  });
-}
-
-odla_status odla_GetNumOfOutputsFromComputation(const odla_computation computation,
-                                                odla_uint32* num_outputs) {
-  return guarded(__func__, [&] {
-    require_pointer(num_outputs, "num_outputs");
-    *num_outputs = 0;
-    auto target = require_computation(computation);
-    std::lock_guard<std::mutex> lock(target->mutex);
-    *num_outputs = static_cast<odla_uint32>(target->outputs.values.size());
-  });
-}
-
 }  // extern "C"
 
 std::shared_ptr<Computation> odla_ipu::program_of(const odla_executable executable) {
@@ -362,80 +340,79 @@ std::shared_ptr<Computation> odla_ipu::program_of(const odla_executable executab
 
 namespace {
 
-odla_value port_at(Computation& target, const Ports& ports, odla_uint32 index, const char* what) {
-  std::lock_guard<std::mutex> lock(target.mutex);
-  if (index >= ports.handles.size())
-    invalid(std::string(what) + " is " + std::to_string(index) + " of " +
-            std::to_string(ports.handles.size()) + "; accepted: indices below that");
-  return ports.handles[index];
+// The number of arguments or outputs of the program that `find` gives.
+template <class Find>
+odla_status count_of(const char* function, Find&& find, Ports Computation::*ports,
+                     odla_uint32* count, const char* parameter) {
+  return guarded(function, [&] {
+    require_pointer(count, parameter);
+    *count = 0;
+    auto target = find();
+    std::lock_guard<std::mutex> lock(target->mutex);
+    *count = static_cast<odla_uint32>(((*target).*ports).values.size());
+  });
+}
+
+// One of them.
+template <class Find>
+odla_status port_at(const char* function, Find&& find, Ports Computation::*ports,
+                    odla_uint32 index, const char* index_parameter, odla_value* value,
+                    const char* parameter) {
+  return guarded(function, [&] {
+    require_pointer(value, parameter);
+    *value = nullptr;
+    auto target = find();
+    std::lock_guard<std::mutex> lock(target->mutex);
+    const auto& handles = ((*target).*ports).handles;
+    if (index >= handles.size())
+      invalid(std::string(index_parameter) + " is " + std::to_string(index) + " of " +
+              std::to_string(handles.size()) + "; accepted: indices below that");
+    *value = handles[index];
+  });
 }
 
 }  // namespace
 
 extern "C" {
 
-odla_status odla_GetArgFromComputationByIdx(const odla_computation computation,
-                                            const odla_uint32 arg_idx, odla_value* arg_value) {
-  return guarded(__func__, [&] {
-    require_pointer(arg_value, "arg_value");
-    *arg_value = nullptr;
-    auto target = require_computation(computation);
-    *arg_value = port_at(*target, target->arguments, arg_idx, "arg_idx");
-  });
+odla_status odla_GetNumOfArgsFromComputation(const odla_computation computation, odla_uint32* num_args) {
+  return count_of(__func__, [&] { return require_computation(computation); }, &Computation::arguments, num_args, "num_args");
 }
 
-odla_status odla_GetOutputFromComputationByIdx(const odla_computation computation,
-                                               const odla_uint32 output_idx,
-                                               odla_value* output_value) {
-  return guarded(__func__, [&] {
-    require_pointer(output_value, "output_value");
-    *output_value = nullptr;
-    auto target = require_computation(computation);
-    *output_value = port_at(*target, target->outputs, output_idx, "output_idx");
-  });
+odla_status odla_GetArgFromComputationByIdx(const odla_computation computation, const odla_uint32 arg_idx,
+                                          odla_value* arg_value) {
+  return port_at(__func__, [&] { return require_computation(computation); }, &Computation::arguments, arg_idx, "arg_idx", arg_value,
+                 "arg_value");
 }
 
-odla_status odla_GetNumOfArgsFromExecutable(const odla_executable executable,
-                                            odla_uint32* num_args) {
-  return guarded(__func__, [&] {
-    require_pointer(num_args, "num_args");
-    *num_args = 0;
-    auto target = program_of(executable);
-    std::lock_guard<std::mutex> lock(target->mutex);
-    *num_args = static_cast<odla_uint32>(target->arguments.values.size());
-  });
+odla_status odla_GetNumOfOutputsFromComputation(const odla_computation computation, odla_uint32* num_outputs) {
+  return count_of(__func__, [&] { return require_computation(computation); }, &Computation::outputs, num_outputs, "num_outputs");
 }
 
-odla_status odla_GetArgFromExecutableByIdx(const odla_executable executable,
-                                           const odla_uint32 arg_idx, odla_value* arg_value) {
-  return guarded(__func__, [&] {
-    require_pointer(arg_value, "arg_value");
-    *arg_value = nullptr;
-    auto target = program_of(executable);
-    *arg_value = port_at(*target, target->arguments, arg_idx, "arg_idx");
-  });
+odla_status odla_GetOutputFromComputationByIdx(const odla_computation computation, const odla_uint32 output_idx,
+                                          odla_value* output_value) {
+  return port_at(__func__, [&] { return require_computation(computation); }, &Computation::outputs, output_idx, "output_idx", output_value,
+                 "output_value");
 }
 
-odla_status odla_GetNumOfOutputsFromExecutable(const odla_executable executable,
-                                               odla_uint32* num_outputs) {
-  return guarded(__func__, [&] {
-    require_pointer(num_outputs, "num_outputs");
-    *num_outputs = 0;
-    auto target = program_of(executable);
-    std::lock_guard<std::mutex> lock(target->mutex);
-    *num_outputs = static_cast<odla_uint32>(target->outputs.values.size());
-  });
+odla_status odla_GetNumOfArgsFromExecutable(const odla_executable executable, odla_uint32* num_args) {
+  return count_of(__func__, [&] { return program_of(executable); }, &Computation::arguments, num_args, "num_args");
 }
 
-odla_status odla_GetOutputFromExecutableByIdx(const odla_executable executable,
-                                              const odla_uint32 output_idx,
-                                              odla_value* output_value) {
-  return guarded(__func__, [&] {
-    require_pointer(output_value, "output_value");
-    *output_value = nullptr;
-    auto target = program_of(executable);
-    *output_value = port_at(*target, target->outputs, output_idx, "output_idx");
-  });
+odla_status odla_GetArgFromExecutableByIdx(const odla_executable executable, const odla_uint32 arg_idx,
+                                          odla_value* arg_value) {
+  return port_at(__func__, [&] { return program_of(executable); }, &Computation::arguments, arg_idx, "arg_idx", arg_value,
+                 "arg_value");
+}
+
+odla_status odla_GetNumOfOutputsFromExecutable(const odla_executable executable, odla_uint32* num_outputs) {
+  return count_of(__func__, [&] { return program_of(executable); }, &Computation::outputs, num_outputs, "num_outputs");
+}
+
+odla_status odla_GetOutputFromExecutableByIdx(const odla_executable executable, const odla_uint32 output_idx,
+                                          odla_value* output_value) {
+  return port_at(__func__, [&] { return program_of(executable); }, &Computation::outputs, output_idx, "output_idx", output_value,
+                 "output_value");
 }
 
 // Arguments, constants and variables.

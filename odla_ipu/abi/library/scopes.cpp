@@ -97,6 +97,7 @@ odla_values odla_CustomOp(odla_values inputs, const odla_char* op_name,
     for (char kind : layout) {
       switch (kind) {
         case 'i': slots.number(va_arg(arguments, int)); break;
+        case 'u': slots.number(va_arg(arguments, unsigned)); break;
         case 'l': slots.number(va_arg(arguments, int64_t)); break;
         case 'd': slots.real(va_arg(arguments, double)); break;
         case 's': slots.pointer(va_arg(arguments, const char*)); break;

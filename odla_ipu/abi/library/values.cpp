@@ -43,17 +43,15 @@ void release(const std::shared_ptr<Value>& value) {
   if (value->interpreted) Call()(ODLA_IPU_RELEASE_VALUE, slot(value->key));
 }
 
-void copy_data(const std::shared_ptr<Value>& value, void* target) {
+}  // namespace
+
+void copy_value_data(const std::shared_ptr<Value>& value, void* target) {
   Call call;
   call(ODLA_IPU_VALUE_DATA, slot(value->key));
   if (call.reply.size == 0) return;
   require_pointer(target, "data_ptr");
   std::memcpy(target, call.reply.address, static_cast<size_t>(call.reply.size));
 }
-
-}  // namespace
-
-void copy_value_data(const std::shared_ptr<Value>& value, void* target) { copy_data(value, target); }
 
 }  // namespace odla_ipu
 
@@ -85,7 +83,7 @@ odla_status odla_GetValueDataById(const odla_value_id value_id, odla_void* data_
   return guarded(__func__, [&] {
     auto value = find_value_by_id(value_id);
     wait_for_tasks(handle_of(value));
-    copy_data(value, data_ptr);
+    copy_value_data(value, data_ptr);
   });
 }
 
