@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import op_calls
-from conftest import HERE, SOURCES
+from case_programs import HERE, SOURCES
 
 from odla_ipu.abi import build
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import HERE, environment
+from case_programs import HERE, environment
 
 FAILED = {
     1: 1000,

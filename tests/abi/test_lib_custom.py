@@ -12,6 +12,7 @@ from samples.custom import SAMPLES
 from samples.yolo import SAMPLES as YOLO
 
 from odla_ipu import custom
+from odla_ipu.abi import arguments
 from odla_ipu.types import element_type
 
 PROGRAM = r"""
@@ -298,3 +299,10 @@ def test_the_documented_arguments():
             for one in custom.variadic_layout(cls)
         ]
         assert rows[name] == (", ".join(listed) or "none"), name
+
+
+def test_the_library_reads_every_kind_of_argument():
+    """What Python's half may ask for, by a letter each, the C++ half knows."""
+    source = (programs.LIBRARY / "library" / "scopes.cpp").read_text()
+    known = set(re.findall(r"case '(\w)': slots\.", source))
+    assert known == set(arguments._KINDS.values())

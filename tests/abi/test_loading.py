@@ -8,7 +8,8 @@ import sysconfig
 import textwrap
 
 import pytest
-from conftest import PACKAGE, environment
+from case_programs import environment
+from lib_programs import PACKAGE
 
 DL_ERROR = 1
 

@@ -5,7 +5,8 @@ import subprocess
 import generated
 import numpy as np
 import pytest
-from conftest import PACKAGE, compiler, environment
+from case_programs import compiler, environment
+from lib_programs import PACKAGE
 
 RUNNER = """
 #include <stdio.h>

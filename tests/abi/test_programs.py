@@ -1,7 +1,7 @@
 """Every function, used as meant and misused, by programs with one source file for each header."""
 
 import pytest
-from conftest import cases
+from case_programs import cases
 
 NAMES = [
     "compute",

@@ -6,7 +6,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import PACKAGE, Outcome, compiler
+from case_programs import Outcome, compiler
+from lib_programs import PACKAGE
 
 from odla_ipu.abi import build
 
