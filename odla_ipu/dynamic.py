@@ -31,7 +31,7 @@ from .graph import Carried, Graph, Node, Output, Value, rewrite
 from .types import ValueType, format_shape, product
 
 if TYPE_CHECKING:
-    from .executable import Settings
+    from .executable import Executable, Settings
 
 CACHED_PROGRAMS = 64
 """So many sub-graphs and rests are kept, the ones used last."""
@@ -98,19 +98,10 @@ class DynamicExecutable:
         """Run once, compiling what these shapes need and is not kept; as ``Executable.run``."""
         from .executable import merged_inputs
 
-        given = merged_inputs(inputs, named)
-        key: Tuple[Any, ...] = ()
-        graph = self._graph
-        while True:
-            program = self._program(key, graph)
-            results = program.executable.run(given)
-            if not program.first:
-                return results
-            arrays = [results[name] for name in program.first]
-            round_key, rest = program.rest(arrays)
-            key = (*key, round_key)
-            given = {**given, **rest.feeds(arrays)}
-            graph = rest.graph
+        first = self._program((), self._graph).executable
+        executable, arrays = self._last_round(first.accepted(merged_inputs(inputs, named)))
+        results = executable.results(arrays)
+        return {fetch.name: array for fetch, array in zip(executable.fetches, results)}
 
     def run_into(
         self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
@@ -124,23 +115,26 @@ class DynamicExecutable:
             raise InvalidParameter(
                 f"'{self._graph.name}': {len(outputs)} outputs; accepted: {len(self.fetches)}"
             )
-        key: Tuple[Any, ...] = ()
-        graph = self._graph
-        while True:
-            program = self._program(key, graph)
-            if not program.first:
-                break
-            program.executable.check_inputs(inputs)
-            arrays = program.executable.results(inputs)
-            round_key, rest = program.rest(arrays)
-            key = (*key, round_key)
-            # The arguments of a round come after those of the rounds before.
-            inputs = [*inputs, *rest.feeds(arrays).values()]
-            graph = rest.graph
-        executable = program.executable
+        self._program((), self._graph).executable.check_inputs(inputs)
+        executable, inputs = self._last_round(inputs)
         targets = [_room(*pair) for pair in zip(executable.fetches, outputs)]
         shapes = {place: fetch.dims for place, fetch in enumerate(executable.fetches)}
         return {**shapes, **(executable.run_into(inputs, targets) or {})}
+
+    def _last_round(self, inputs: Sequence[np.ndarray]) -> "Tuple[Executable, List[np.ndarray]]":
+        """What gives the outputs, and its inputs, after the rounds before it have run."""
+        key: Tuple[Any, ...] = ()
+        graph, given = self._graph, list(inputs)
+        while True:
+            program = self._program(key, graph)
+            if not program.first:
+                return program.executable, given
+            arrays = program.executable.results(given)
+            round_key, rest = program.rest(arrays)
+            key = (*key, round_key)
+            # The arguments of a round come after those of the rounds before.
+            given += rest.feeds(arrays)
+            graph = rest.graph
 
     def bind(
         self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
@@ -222,13 +216,16 @@ def _room(fetch: Any, target: Optional[np.ndarray]) -> Optional[np.ndarray]:
 
 
 class _Rest(NamedTuple):
-    """What is left of a graph; ``fed`` are the arguments for the arrays that are no constants."""
+    """What is left of a graph; ``fed`` are the places of the arrays that are no constants.
+
+    Its further arguments are those, in this order.
+    """
 
     graph: Graph
-    fed: Dict[int, str]
+    fed: List[int]
 
-    def feeds(self, arrays: Sequence[np.ndarray]) -> Dict[str, np.ndarray]:
-        return {name: arrays[index] for index, name in self.fed.items()}
+    def feeds(self, arrays: Sequence[np.ndarray]) -> List[np.ndarray]:
+        return [arrays[index] for index in self.fed]
 
 
 class _Program:
@@ -259,15 +256,14 @@ class _Program:
 
     def _with(self, arrays: List[np.ndarray]) -> _Rest:
         found = dict(zip(self._values, arrays))
-        made: Dict[Value, str] = {}
+        made: List[Value] = []
 
         def rule(new: Graph, node: Any, values: Carried) -> Any:
             if node.outputs[0] in self._is_sized:
                 value = node.outputs[0]
                 kind = ValueType(value.element_type, found[value].shape)
-                argument = new.add_input(f"{value.id} of known size", kind)
-                made[value] = argument.id
-                return [argument]
+                made.append(value)
+                return [new.add_input(f"{value.id} of known size", kind)]
             changes = {
                 field.name: new.add_constant(found[node.__dict__[field.name]])
                 for field in node.fields
@@ -277,7 +273,7 @@ class _Program:
 
         graph = rewrite(self._graph, rule)
         places = {value: index for index, value in enumerate(self._values)}
-        return _Rest(graph, {places[value]: name for value, name in made.items()})
+        return _Rest(graph, [places[value] for value in made])
 
 
 def _ready(graph: Graph) -> Tuple[List[Value], Set[Value]]:

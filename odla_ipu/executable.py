@@ -192,11 +192,14 @@ class Executable:
         Returns new arrays by output name.  Raises InvalidParameter for names and shapes,
         UnsupportedType for types, and the device's errors.
         """
-        given = merged_inputs(inputs, named)
+        results = self.results(self.accepted(merged_inputs(inputs, named)))
+        return {fetch.name: array for fetch, array in zip(self.fetches, results)}
+
+    def accepted(self, given: Mapping[str, Any]) -> List[np.ndarray]:
+        """Inputs of ``run`` as ``run_into`` takes them, in order; raises as ``run`` does."""
         if given.keys() != self._names:
             self._check_names(given)
-        results = self.results([feed.accept(given[feed.name]) for feed in self.feeds])
-        return {fetch.name: array for fetch, array in zip(self.fetches, results)}
+        return [feed.accept(given[feed.name]) for feed in self.feeds]
 
     def results(self, inputs: Sequence[np.ndarray]) -> List[np.ndarray]:
         """New arrays for inputs that are as ``run_into`` takes them, which is not checked."""
