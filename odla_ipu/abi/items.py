@@ -17,7 +17,6 @@ class Items:
 
     def __init__(self) -> None:
         self.version = 0
-        self.dynamic_batch = False
         self.min_batch = 1
         self.max_batch: Optional[int] = None
         self.opt_batch: Optional[int] = None
@@ -91,14 +90,6 @@ def _number(name: str, label: str) -> Callable[[Items, Any], None]:
     return lambda items, pointer: setattr(items, name, _positive(pointer, label))
 
 
-def _batch_of(name: str, label: str) -> Callable[[Items, Any], None]:
-    def set_batch(items: Items, pointer: Any) -> None:
-        setattr(items, name, _positive(pointer, label))
-        items.dynamic_batch = True
-
-    return set_batch
-
-
 def _set_processors(items: Items, pointer: Any) -> None:
     number = _positive(pointer, "ODLA_PROCESSOR_NUM")
     if number & (number - 1):
@@ -138,10 +129,10 @@ def _accept(items: Items, pointer: Any) -> None:
 
 
 _ITEMS: Dict[int, Callable[[Items, Any], None]] = {
-    0: _flag("dynamic_batch"),
-    1: _batch_of("min_batch", "ODLA_MIN_BATCH_SIZE"),
-    2: _batch_of("max_batch", "ODLA_MAX_BATCH_SIZE"),
-    3: _batch_of("opt_batch", "ODLA_OPT_BATCH_SIZE"),
+    0: _accept,
+    1: _number("min_batch", "ODLA_MIN_BATCH_SIZE"),
+    2: _number("max_batch", "ODLA_MAX_BATCH_SIZE"),
+    3: _number("opt_batch", "ODLA_OPT_BATCH_SIZE"),
     5: _accept,
     9: _accept,
     13: _set_bf16,

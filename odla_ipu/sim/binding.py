@@ -250,15 +250,5 @@ class Settings:
         return f"{type(self).__name__}({inner})"
 
 
-def check_argument(function: str, name: str, kind: Type, value: Any) -> Any:
-    """`value` converted to `kind`. Raises TypeError naming the function and the argument."""
-    try:
-        return kind.convert(value)
-    except Mismatch:
-        raise TypeError(
-            f"{function}(): incompatible argument {name}. Accepted: {kind.name}. Given: {value!r}"
-        ) from None
-
-
 def overload(*arguments: Argument) -> Overload:
     return arguments

@@ -109,7 +109,7 @@ class EngineRecorder:
     def __init__(self, engine: Any):
         self._engine = weakref.ref(engine)
         self._model = engine.translation.model
-        self._references = engine.references
+        self._references = engine.references  # the session may outlive the engine that keeps them
         self._session: Any = None
         self._folder: Any = None
         self._runs: List[Tuple[int, int]] = []
