@@ -63,9 +63,6 @@ def load(
     FileMissing, BadFile for what is no ONNX file, UnsupportedOp listing all operators without an
     ODLA equivalent, InvalidParameter for open or contradicting shapes.
     """
-    from .device import load_any_popart
-
-    load_any_popart()  # the real popart refuses to load after onnx
     from .frontends import onnx
 
     return Computation(graph=onnx.read(os.fspath(path), shapes))

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from onnx_node_gaps import reason
 
 from odla_ipu.errors import UnsupportedOp
-from odla_ipu.frontends import backend
+from odla_ipu.frontends.onnx import backend
 
 
 def tensors(files):

@@ -1,13 +1,13 @@
 """The onnx.backend interface beyond what the node tests use."""
 
 import numpy as np
-import onnx
+import onnx.backend.base
 import pytest
 from onnx import helper
 from onnx_stack import build
 
 from odla_ipu.errors import InvalidParameter
-from odla_ipu.frontends import backend
+from odla_ipu.frontends.onnx import Backend, backend
 
 X = np.float32([[1, -2, 3]])
 MODEL = onnx.load_from_string(
@@ -54,3 +54,9 @@ def test_support():
     unsupported = build([helper.make_node("Unique", ["x"], ["y"], sorted=0)], {"x": X})
     assert not backend.is_compatible(onnx.load_from_string(unsupported), "CPU")
     assert backend.is_compatible(MODEL, "CPU")
+
+
+def test_the_class_is_onnxs_own_interface(device):
+    assert issubclass(Backend, onnx.backend.base.Backend)
+    y, _ = Backend.run_model(MODEL, [X, X + 1], device)
+    np.testing.assert_array_equal(y, [[-1, -1, -1]])

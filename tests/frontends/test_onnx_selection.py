@@ -9,8 +9,7 @@ from onnx_stack import actual, build, expected, single
 
 from odla_ipu import Computation
 from odla_ipu.cli import main
-from odla_ipu.frontends import backend
-from odla_ipu.frontends.onnx import read
+from odla_ipu.frontends.onnx import backend, read
 
 _RNG = np.random.default_rng(5)
 _LOW = _RNG.uniform(0, 6, (2, 9, 2))

@@ -7,10 +7,14 @@ converter for each operator: ``elementwise``, ``linear`` (products, convolutions
 domain become that kernel, and those that a function defines, the model's own or ONNX's, the nodes
 of that function (``functions``).
 
-Importing this package imports ``onnx``; where PopART is to be used, load it first.
+``Backend`` is ONNX's own interface to all that.
 """
 
-from . import (
+from ...device import load_any_popart
+
+load_any_popart()  # the SDK's popart refuses to load after onnx, which what follows imports
+
+from . import (  # noqa: E402
     control,
     custom,
     elementwise,
@@ -26,11 +30,13 @@ from . import (
     signal,
     text,
 )
-from .convert import CONVERTERS, convert, read
-from .model import Model, parse
+from .backend import Backend  # noqa: E402
+from .convert import CONVERTERS, convert, read  # noqa: E402
+from .model import Model, parse  # noqa: E402
 
 __all__ = [
     "CONVERTERS",
+    "Backend",
     "Model",
     "control",
     "convert",

@@ -1,7 +1,9 @@
 """The ``onnx.backend`` interface: ``prepare``, ``run_model``, ``run_node``, ``supports_device``.
 
-    >>> import odla_ipu.frontends.backend as backend
-    >>> outputs = backend.prepare(model).run([x])
+    >>> from odla_ipu.frontends.onnx import Backend
+    >>> outputs = Backend.prepare(model).run([x])
+
+The module serves as a backend too, as ONNX has it.
 
 Devices are ``CPU`` (ONNX's name for what every machine has: the simulator), ``SIM``, ``IPU``,
 ``IPU_MODEL`` and ``AUTO``.  Dimensions that a model leaves open are taken from the inputs of each
@@ -11,17 +13,14 @@ run, and every new set of shapes compiles once.
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
+import onnx
+from onnx.backend import base
 
-from ..computation import Computation
-from ..device import load_any_popart, status
-from ..errors import InvalidParameter
-
-load_any_popart()  # the SDK's popart cannot be imported after onnx
-
-import onnx  # noqa: E402
-from onnx.backend.base import Backend, BackendRep  # noqa: E402
-
-from .onnx import Model, convert, parse  # noqa: E402
+from ...computation import Computation
+from ...device import status
+from ...errors import InvalidParameter
+from .convert import convert
+from .model import Model, parse
 
 _DEVICES: Dict[str, Optional[str]] = {
     "CPU": "sim",
@@ -32,7 +31,7 @@ _DEVICES: Dict[str, Optional[str]] = {
 }
 
 
-class Prepared(BackendRep):
+class Prepared(base.BackendRep):
     """A model that is ready to run on one device."""
 
     def __init__(self, model: Model, device: Optional[str]):
@@ -74,7 +73,7 @@ def _device(name: str) -> Optional[str]:
     return _DEVICES[kind]
 
 
-class OdlaBackend(Backend):
+class Backend(base.Backend):
     """ONNX's interface; the functions of this module are its methods."""
 
     @classmethod
@@ -132,8 +131,8 @@ class OdlaBackend(Backend):
         return any(one.available for one in status() if wanted in (None, one.name))
 
 
-is_compatible = OdlaBackend.is_compatible
-prepare = OdlaBackend.prepare
-run_model = OdlaBackend.run_model
-run_node = OdlaBackend.run_node
-supports_device = OdlaBackend.supports_device
+is_compatible = Backend.is_compatible
+prepare = Backend.prepare
+run_model = Backend.run_model
+run_node = Backend.run_node
+supports_device = Backend.supports_device
