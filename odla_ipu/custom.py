@@ -26,6 +26,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import threading
 from typing import (
     Any,
     ClassVar,
@@ -92,7 +93,10 @@ class CustomOp(Op, declare=False):
             )
         other = CUSTOM_OPS.get(cls.called)
         if other is not None:
-            raise InternalError(f"custom op {cls.called} is declared in {other.__module__} already")
+            raise InvalidParameter(
+                f"custom op {cls.called} is declared in {other.__module__} already; give this one "
+                "another name"
+            )
         CUSTOM_OPS[cls.called] = cls
 
     @classmethod
@@ -293,6 +297,7 @@ KERNEL_PATH = "ODLA_IPU_KERNEL_PATH"
 """The environment variable that names folders of kernels to know from the start."""
 
 _user_folders: Dict[str, List[Type[Kernel]]] = {}
+_user_lock = threading.Lock()
 
 
 def kernel(folder: Union[str, "os.PathLike[str]"], trusted: bool = False) -> List[Type[Kernel]]:
@@ -304,7 +309,7 @@ def kernel(folder: Union[str, "os.PathLike[str]"], trusted: bool = False) -> Lis
     that is known already is not read again.
 
     Raises FileMissing without the folder or its declaration, BadFile for a declaration that cannot
-    be imported or declares no kernel, InternalError for a name that is taken.
+    be imported, declares no kernel, or one of a name that is taken.
     """
     all_custom_ops()
     return _add_folder(os.fspath(folder), bool(trusted))
@@ -312,8 +317,14 @@ def kernel(folder: Union[str, "os.PathLike[str]"], trusted: bool = False) -> Lis
 
 def _add_folder(folder: str, trusted: bool) -> List[Type[Kernel]]:
     path = os.path.realpath(folder)
-    if path in _user_folders:
+    with _user_lock:
+        if path not in _user_folders:
+            _user_folders[path] = _declared_in(path, trusted)
         return _user_folders[path]
+
+
+def _declared_in(path: str, trusted: bool) -> List[Type[Kernel]]:
+    """The kernels that the declaration in a folder adds."""
     declaration = os.path.join(path, "__init__.py")
     if not os.path.isfile(declaration):
         raise FileMissing(f"{declaration}: no such file; a kernel's folder holds its declaration")
@@ -331,15 +342,12 @@ def _add_folder(folder: str, trusted: bool) -> List[Type[Kernel]]:
         for called in KERNELS.keys() - before:  # of what failed, nothing stays
             del KERNELS[called], CUSTOM_OPS[called]
         del sys.modules[name]
-        if isinstance(error, InternalError):
-            raise
         raise BadFile(f"{declaration}: {type(error).__name__}: {error}") from error
     added = [KERNELS[one] for one in KERNELS if one not in before]
     if not added:
         raise BadFile(f"{declaration} declares no kernel; accepted: a subclass of Kernel")
     for one in added:
         one.is_trusted = trusted
-    _user_folders[path] = added
     return added
 
 

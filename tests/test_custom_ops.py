@@ -174,7 +174,7 @@ def test_attributes_as_popart_takes_them(everything):
 
 
 def test_two_kernels_of_one_name_are_refused(everything):
-    with pytest.raises(odla.errors.InternalError, match="Everything is declared in .*already"):
+    with pytest.raises(odla.errors.InvalidParameter, match="Everything is declared in .*already"):
         type("Everything", (Kernel,), {})
 
 
@@ -281,12 +281,15 @@ SCORES = np.float32([[[0.8, 0.7, 0.9]]])
 
 def test_the_documented_kernel(tmp_path, monkeypatch, device):
     """The folder that docs/adding-a-kernel.md walks through, and its calls."""
-    text = (pathlib.Path(__file__).parents[1] / "docs" / "adding-a-kernel.md").read_text()
+    root = pathlib.Path(__file__).parents[1]
+    text = (root / "docs" / "adding-a-kernel.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
-    (tmp_path / "scaled_softsign").mkdir()
-    (tmp_path / "scaled_softsign" / "__init__.py").write_text(blocks[0])
-    (body,) = (block for block in blocks if "def run(" in block)
-    (tmp_path / "scaled_softsign" / "body.py").write_text(body)
+    codelet, op = re.findall(r"```cpp\n(.*?)```", text, re.S)
+    folder = tmp_path / "scaled_softsign"
+    folder.mkdir()
+    for name, content in (("__init__", blocks[0]), ("codelet", codelet), ("op", op)):
+        (folder / f"{name}.{'py' if name == '__init__' else 'cpp'}").write_text(content)
+    (tmp_path / "include").symlink_to(root / "kernels" / "include")
     monkeypatch.setattr(kernels, "__path__", [*kernels.__path__, str(tmp_path)])
     importlib.import_module("odla_ipu.kernels.scaled_softsign")
     try:

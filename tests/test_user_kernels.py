@@ -1,5 +1,6 @@
 """Kernels of a user: folders that a program makes known, run in a process of their own."""
 
+import functools
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import pytest
 
 import odla_ipu as odla
 from odla_ipu.errors import BadFile, FileMissing, OdlaError
+from odla_ipu.sim import poplar
 
 DOCUMENT = pathlib.Path(__file__).parents[1] / "docs" / "adding-a-kernel.md"
 X = np.linspace(-3, 3, 1001, dtype="f4")
@@ -54,6 +56,34 @@ def test_a_crash_is_an_error_and_the_program_lives(tmp_path, device):
     odla.kernel(write(tmp_path / "user_crash", "UserCrash", crash))
     with pytest.raises(OdlaError, match="UserCrash"):
         computed("UserCrash", device)
+
+
+def test_an_endless_loop_is_an_error_and_the_program_lives(tmp_path, device, monkeypatch):
+    monkeypatch.setattr(poplar, "load_isolated", functools.partial(poplar.load_isolated, seconds=2))
+    odla.kernel(write(tmp_path / "user_endless", "UserEndless", "for (volatile int on = 1; on;) ;"))
+    with pytest.raises(OdlaError, match="UserEndless.*no result within 2 s"):
+        computed("UserEndless", device)
+
+
+def test_what_does_not_compile_is_an_error(tmp_path, device):
+    odla.kernel(write(tmp_path / "user_broken", "UserBroken", "no_such_thing();"))
+    with pytest.raises(OdlaError, match="(?s)UserBroken.*user_broken/codelet.cpp.*no_such_thing"):
+        computed("UserBroken", device)
+
+
+def test_a_folder_without_code_is_an_error(tmp_path, device):
+    folder = write(tmp_path / "user_hollow", "UserHollow")
+    (folder / "op.cpp").unlink()
+    (folder / "codelet.cpp").unlink()
+    odla.kernel(folder)
+    with pytest.raises(OdlaError, match="UserHollow"):
+        computed("UserHollow", device)
+
+
+def test_a_taken_name_is_refused(tmp_path):
+    folder = write(tmp_path / "user_twin", "Compress")
+    with pytest.raises(BadFile, match="Compress is declared in odla_ipu.kernels.compress already"):
+        odla.kernel(folder)
 
 
 def test_the_environment_names_folders(tmp_path):

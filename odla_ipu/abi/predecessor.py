@@ -15,6 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from odla_ipu.computation import Computation
+from odla_ipu.custom import kernel
 from odla_ipu.device import open_device
 from odla_ipu.errors import (
     BadFile,
@@ -73,6 +74,8 @@ class Config(NamedTuple):
     load_onnx: bool = False
     load_onnx_path: str = "not_set.onnx"
     debug: bool = False
+    kernels: Tuple[str, ...] = ()
+    """Folders of kernels of the user's own, which have been made known."""
 
     @property
     def is_asynchronous(self) -> bool:
@@ -108,6 +111,18 @@ class Config(NamedTuple):
                 f"{self.source}: {key} {given} is ignored, {used} is used: without debug, the "
                 "program's items decide"
             )
+
+    def make_kernels_known(self) -> None:
+        """Load the folders of ``kernels``; relative ones lie beside the config file.
+
+        Raises FileMissing or BadFile, naming the file and the key, for what is no kernel's folder.
+        """
+        beside = os.path.dirname(self.source)
+        for folder in self.kernels:
+            try:
+                kernel(os.path.join(beside, folder))
+            except OdlaError as error:
+                raise type(error)(f"{self.source}: kernels: {error}") from error
 
     def check_pipeline(self, computation: Computation) -> None:
         """Raise UnrecoverableDeviceError for an op that no pattern of the pipeline matches."""
@@ -189,6 +204,7 @@ def parse(text: str, source: str) -> Config:
     if unknown:
         _warn(f"{source}: ignored keys: {', '.join(unknown)}; known: {', '.join(_KEYS)}")
     result = Config(source, **found)
+    result.make_kernels_known()
     if result.execution_mode != "sequence":
         _warn(
             f"{source}: execution_mode {result.execution_mode}: a context holds one batch, and "
@@ -263,6 +279,12 @@ def _pipeline(value: Any, where: str) -> Tuple[Tuple[str, int, int], ...]:
     return tuple(found)
 
 
+def _kernels(value: Any, where: str) -> Tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InvalidParameter(f'{where} is {value!r}; accepted: ["folder", ...]')
+    return tuple(value)
+
+
 _KEYS: Dict[str, Callable[[Any, str], Any]] = {
     "version": _text,
     "sdk_version": _text,
@@ -278,6 +300,7 @@ _KEYS: Dict[str, Callable[[Any, str], Any]] = {
     "load_onnx": _flag,
     "load_onnx_path": _text,
     "debug": _flag,
+    "kernels": _kernels,
 }
 
 

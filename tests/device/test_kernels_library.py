@@ -17,7 +17,7 @@ SCRIPT = """
 import numpy as np, odla_ipu as odla
 from odla_ipu.device import kernels
 kernels._folder = lambda kernel: {folder!r} + "/gelu"
-kernels._is_own = lambda folder: True
+kernels._own_folder = lambda: {own!r}
 with odla.Computation() as c:
     x = odla.argument("x", (3,))
     odla.output(odla.custom_op("custom_IpuGelu", [x], id="gelu"), "y")
@@ -31,11 +31,15 @@ except odla.OdlaError as error:
 """
 
 
-def run(folder, kind):
+def run(folder, kind, own=None):
     sdk = str(TESTS / "device" / "sdk")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([sdk, str(TESTS.parent)])}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(folder=str(folder), kind=kind)],
+        [
+            sys.executable,
+            "-c",
+            SCRIPT.format(folder=str(folder), own=str(own or folder), kind=kind),
+        ],
         env=environment,
         capture_output=True,
         text=True,
@@ -50,6 +54,12 @@ def test_a_missing_library_is_named_with_what_makes_it(kind, tmp_path):
     assert said.startswith("LibraryMissing DL_ERROR")
     assert f"{tmp_path}/libodla_ipu_kernels.so, which holds the kernel custom_IpuGelu, is" in said
     assert f"'make -C {tmp_path}'" in said
+
+
+def test_a_missing_library_of_a_user_is_named_with_what_makes_it(tmp_path):
+    said = run(tmp_path, "ipu", own="/elsewhere/kernels")
+    assert f"{tmp_path}/gelu/libodla_ipu_kernels.so, which" in said
+    assert f"'make -C /elsewhere/kernels FOLDER={tmp_path}/gelu'" in said
 
 
 def test_a_library_that_cannot_be_loaded_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""The C++ code in docs/adding-a-kernel.md compiles and computes what its numpy body does."""
+"""The C++ code in docs/adding-a-kernel.md compiles and computes what it says."""
 
 import pathlib
 import re
@@ -14,14 +14,19 @@ REPOSITORY = pathlib.Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs" / "adding-a-kernel.md"
 
 
-@pytest.mark.parametrize("debug", [False, True])
-def test_the_documented_kernel(tmp_path, debug):
+def write(folder):
+    """The documented kernel's C++ files, beside the headers that kernels share."""
     codelet, op = re.findall(r"```cpp\n(.*?)```", DOCUMENT.read_text(), re.S)
-    folder = tmp_path / "scaled_softsign"
     folder.mkdir()
     (folder / "codelet.cpp").write_text(codelet)
     (folder / "op.cpp").write_text(op)
-    shutil.copytree(str(REPOSITORY / "kernels" / "include"), str(tmp_path / "include"))
+    shutil.copytree(str(REPOSITORY / "kernels" / "include"), str(folder.parent / "include"))
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_documented_kernel(tmp_path, debug):
+    folder = tmp_path / "scaled_softsign"
+    write(folder)
     library = poplar.load_kernel(folder, debug=debug)
     for dtype in (np.float32, np.float16):
         x = np.linspace(-9, 9, 1001).astype(dtype)
