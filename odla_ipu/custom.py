@@ -29,6 +29,7 @@ import sys
 import threading
 from typing import (
     Any,
+    Callable,
     ClassVar,
     Dict,
     List,
@@ -197,6 +198,11 @@ def fits(shape: Shape, *wanted: Optional[Dim]) -> bool:
         other is None or not known(dim) or not known(other) or dim == other
         for dim, other in zip(shape, wanted)
     )
+
+
+def computed(size: Callable[..., int], *dims: Dim) -> int:
+    """``size`` of dimensions; -1 while one of them is open."""
+    return size(*dims) if all(known(dim) for dim in dims) else -1
 
 
 class Argument(NamedTuple):

@@ -1,6 +1,8 @@
 """AuGruCell: one step of the attention-gated GRU of DIEN."""
 
-from odla_ipu.custom import Kernel, fits
+import operator
+
+from odla_ipu.custom import Kernel, computed, fits
 from odla_ipu.registry import tensor
 from odla_ipu.types import FLOATS, ValueType
 
@@ -25,13 +27,14 @@ class AuGruCell(Kernel):
     def normalise(self) -> None:
         kinds = {field.name: getattr(self, field.name).type for field in self._tensors}
         if self.x.rank == 2 and self.state.rank == 2:
-            (rows, inputs), size = self.x.dims, self.state.dims[1]
+            (rows, inputs), size = self.x.shape, self.state.shape[1]
+            both, twice = computed(operator.add, inputs, size), computed(lambda n: 2 * n, size)
             wanted = {
                 "state": (rows, size),
                 "attention": (rows,),
-                "gate_weights": (inputs + size, 2 * size),
-                "gate_bias": (2 * size,),
-                "weights": (inputs + size, size),
+                "gate_weights": (both, twice),
+                "gate_bias": (twice,),
+                "weights": (both, size),
                 "bias": (size,),
             }
             if all(fits(kinds[name].shape, *shape) for name, shape in wanted.items()) and all(

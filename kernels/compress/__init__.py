@@ -2,7 +2,7 @@
 
 from typing import List
 
-from odla_ipu.custom import Kernel, fits
+from odla_ipu.custom import Kernel, computed, fits
 from odla_ipu.registry import i64, tensor
 from odla_ipu.types import ANY, BOOLS, ElementType, ValueType
 
@@ -29,7 +29,7 @@ class Compress(Kernel):
 
     def infer(self) -> List[ValueType]:
         dims = list(self.input.shape)
-        dims[self.axis] = min(self.condition.dims[0], self.input.dims[self.axis])
+        dims[self.axis] = computed(min, self.condition.shape[0], dims[self.axis])
         return [
             ValueType(self.input.element_type, tuple(dims)),
             ValueType(ElementType.INT32, (1,)),

@@ -1,6 +1,6 @@
 """TfIdf: how often n-grams of a pool occur."""
 
-from odla_ipu.custom import Kernel
+from odla_ipu.custom import Kernel, fits
 from odla_ipu.registry import choice, i64, i64s, optional_tensor, tensor
 from odla_ipu.types import ElementType, TfIdfMode, ValueType
 
@@ -34,7 +34,7 @@ class TfIdf(Kernel):
                 f"input is {self.input.type}, pool {self.pool.type}, places {self.places.type}; "
                 "accepted: [rows,words] and two vectors"
             )
-        if self.weights is not None and self.weights.shape != (self.columns,):
+        if self.weights is not None and not fits(self.weights.shape, self.columns):
             raise self.error(f"weights are {self.weights.type}; accepted: [{self.columns}]")
 
     def infer(self) -> ValueType:

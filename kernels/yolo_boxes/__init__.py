@@ -2,9 +2,9 @@
 
 from typing import List
 
-from odla_ipu.custom import Kernel
+from odla_ipu.custom import Kernel, computed, fits
 from odla_ipu.registry import i64, tensor
-from odla_ipu.types import FLOATS, ElementType, ValueType
+from odla_ipu.types import FLOATS, ElementType, ValueType, known
 
 _FLOAT32 = ElementType.FLOAT32
 
@@ -26,15 +26,19 @@ class YoloBoxes(Kernel):
     rows = i64()
 
     def normalise(self) -> None:
-        channels = {value.shape[1] for value in (self.bb13, self.bb26, self.bb52)}
-        if len(channels) > 1 or self.rows < 1:
+        outputs = (self.bb13, self.bb26, self.bb52)
+        channels = next(
+            (one.shape[1] for one in outputs if one.rank == 4 and known(one.shape[1])), -1
+        )
+        are_right = all(fits(one.shape, 1, channels, None, None) for one in outputs)
+        if not are_right or self.rows < 1:
             raise self.error(
                 f"{self.rows} rows of {self.bb13.type}, {self.bb26.type}, {self.bb52.type}; "
-                "accepted: a row and more, one number of channels"
+                "accepted: a row and more, [1,channels,K,K] with one number of channels"
             )
 
     def infer(self) -> List[ValueType]:
-        classes = self.bb13.dims[1] // 3 - 5
+        classes = computed(lambda channels: channels // 3 - 5, self.bb13.shape[1])
         return [
             ValueType(_FLOAT32, (classes, self.rows, 5)),
             ValueType(ElementType.UINT32, (classes,)),

@@ -238,3 +238,128 @@ def custom_IpuAttentionMask(index, data):
     for b, i, j in itertools.product(range(batch), range(size), range(size)):
         out[b, 0, i, j] = -10000 * math.tanh(abs(int(index[b, i]) - int(index[b, j])))
     return out
+
+
+def GatherElements(x, indices, axis):
+    return np.take_along_axis(
+        x[tuple(slice(None if d == axis else n) for d, n in enumerate(indices.shape))],
+        indices.astype(int),
+        axis,
+    )
+
+
+def GatherND(x, indices, batch_dims=0):
+    lead = indices.shape[:-1]
+    parts = [
+        x[place[:batch_dims]][tuple(int(i) for i in indices[place])] for place in np.ndindex(lead)
+    ]
+    return np.array(parts).reshape(*lead, *x.shape[batch_dims + indices.shape[-1] :])
+
+
+_REDUCTIONS = ("none", "add", "mul", "max", "min")
+
+
+def ScatterReduce(x, indices, updates, axis, reduction):
+    return ScatterElements(x, indices, updates, axis, _REDUCTIONS[reduction])
+
+
+def ScatterNDReduce(x, indices, updates, reduction):
+    return ScatterND(x, indices, updates, _REDUCTIONS[reduction])
+
+
+def _philox(counter, key):
+    """The four words of Philox 4x32-10 (Salmon et al., 2011), in whole numbers."""
+    a, b, c, d = counter, 0, 0, 0
+    low, high = (int(one) for one in key)
+    for _ in range(10):
+        one, other = a * 0xD2511F53, c * 0xCD9E8D57
+        a, b, c, d = (other >> 32) ^ b ^ low, other % 2**32, (one >> 32) ^ d ^ high, one % 2**32
+        low, high = (low + 0x9E3779B9) % 2**32, (high + 0xBB67AE85) % 2**32
+    return a, b, c, d
+
+
+def _parts(seed, dims):
+    """24 bits for each of the numbers, rounded up to whole counters, as parts of 1."""
+    counters = -(-math.prod(dims) // 4)
+    return [(word >> 8) / 2**24 for i in range(counters) for word in _philox(i, seed)]
+
+
+def RandomUniform(seed, dims, low=0.0, high=1.0, half=False):
+    parts = np.array(_parts(seed, dims)[: math.prod(dims)])
+    return (low + parts * (high - low)).reshape(dims)
+
+
+def RandomNormal(seed, dims, mean=0.0, scale=1.0, half=False):
+    parts, numbers = _parts(seed, dims), []
+    for one, other in zip(parts[::2], parts[1::2]):
+        radius = math.sqrt(-2 * math.log(one + 2**-24))
+        numbers += [radius * math.cos(math.tau * other), radius * math.sin(math.tau * other)]
+    return mean + scale * np.array(numbers[: math.prod(dims)]).reshape(dims)
+
+
+def Int8MatMul(a, b, a_zero=0, b_zero=0):
+    return (a.astype(int) - a_zero) @ (b.astype(int) - b_zero)
+
+
+def Int8Conv(x, kernel, strides, pads, dilations, group=1, input_zero=0, kernel_zero=0):
+    x, kernel = x.astype(int) - input_zero, kernel.astype(int) - kernel_zero
+    x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
+    reach = [d * (size - 1) + 1 for d, size in zip(dilations, kernel.shape[2:])]
+    sizes = [(n - r) // s + 1 for n, r, s in zip(x.shape[2:], reach, strides)]
+    out = np.zeros((len(x), len(kernel), *sizes), int)
+    inner, outer = kernel.shape[1], len(kernel) // group
+    for o, i, j in np.ndindex(out.shape[1:]):
+        top, left, first = i * strides[0], j * strides[1], o // outer * inner
+        part = x[:, first : first + inner, top : top + reach[0], left : left + reach[1]]
+        part = part[:, :, :: dilations[0], :: dilations[1]]
+        out[:, o, i, j] = (part * kernel[o]).sum((1, 2, 3))
+    return out
+
+
+def _along(vector, x, axis):
+    dims = [1] * x.ndim
+    dims[axis] = len(vector)
+    return vector.astype(float).reshape(dims)
+
+
+def QuantizeLinear(x, scale, zero_point, axis=0):
+    limits = np.iinfo(zero_point.dtype)
+    whole = np.rint(np.nan_to_num(x.astype(float) / _along(scale, x, axis), nan=0))
+    return np.clip(whole + _along(zero_point, x, axis), limits.min, limits.max)
+
+
+def DequantizeLinear(x, scale, zero_point, axis=0):
+    return (x.astype(float) - _along(zero_point, x, axis)) * _along(scale, x, axis)
+
+
+def custom_IpuRsqrt(x):
+    with np.errstate(divide="ignore"):
+        return 1 / np.sqrt(x.astype(float))
+
+
+def BiasGelu(x, bias):
+    return custom_IpuGelu(x.astype(float) + bias)
+
+
+def LayerNorm(x, scale, bias, epsilon=1e-5):
+    wide = x.astype(float)
+    less = wide - wide.mean(-1, keepdims=True)
+    return less / np.sqrt((less**2).mean(-1, keepdims=True) + epsilon) * scale + bias
+
+
+def AuGruCell(x, state, attention, gate_weights, gate_bias, weights, bias):
+    x, state = x.astype(float), state.astype(float)
+    gates = 1 / (1 + np.exp(-(np.concatenate([x, state], 1) @ gate_weights + gate_bias)))
+    reset, update = np.split(gates, 2, 1)
+    update *= 1 - attention[:, None]
+    candidate = np.tanh(np.concatenate([x, reset * state], 1) @ weights + bias)
+    return update * state + (1 - update) * candidate
+
+
+def EmbeddingBag(table, indices, weights=None):
+    out = np.zeros((len(indices), table.shape[1]))
+    for bag, place in np.ndindex(indices.shape):
+        if 0 <= indices[bag, place] < len(table):  # others count nothing
+            factor = 1 if weights is None else float(weights[bag, place])
+            out[bag] += factor * table[indices[bag, place]].astype(float)
+    return out

@@ -261,3 +261,123 @@ SAMPLES += [
     Sample("custom_IpuAttentionMask", (_ints(2, 5, low=0), random(1, dtype="float16")), rtol=1e-3),
     Sample("custom_IpuAttentionMask", (_ints(3, 7, low=0, dtype="uint8"), random(1))),
 ]
+
+
+# Moves.
+
+_COLUMNS = np.int32([[2, -1, 0, 2], [0, 0, 1, -3]])
+SAMPLES += [
+    Sample("GatherElements", (random(3, 4), _COLUMNS), {"axis": 0}),
+    Sample("GatherElements", (_ints(2, 5), _ints(2, 3, low=-5, high=5)), {"axis": 1}),
+    Sample("GatherElements", (random(6, dtype="float16"), np.int64([5, -6])), {"axis": 0}),
+    Sample("GatherND", (random(5, 7, 2), _TUPLES.astype("i4")), {"batch_dims": 0}),
+    Sample("GatherND", (random(2, 3, 4), np.int64([[2], [-1]])), {"batch_dims": 1}),
+    Sample("GatherND", (np.eye(4) > 0, np.int32([[[0, 0], [1, -1]]])), {"batch_dims": 0}),
+]
+for _reduction in range(5):
+    SAMPLES += [
+        Sample(
+            "ScatterReduce",
+            (random(3, 4), _AT if _reduction else _ONCE, random(2, 4)),
+            {"axis": 0, "reduction": _reduction},
+        ),
+        Sample(
+            "ScatterNDReduce",
+            (_ints(3, 4, 2), _TUPLES.astype("i4"), _ints(3, 2)),
+            {"reduction": _reduction},
+        ),
+    ]
+
+# Numbers out of counters.
+
+_SEED = np.uint32([0x12345678, 0x9ABCDEF0])
+SAMPLES += [
+    Sample("RandomUniform", (_SEED,), {"dims": [3, 7], "low": -1.0, "high": 3.0, "half": False}),
+    Sample(
+        "RandomUniform", (_SEED,), {"dims": [5], "low": 0.0, "high": 1.0, "half": True}, **_HALF
+    ),
+    Sample("RandomUniform", (_SEED,), {"dims": [0, 2], "low": 0.0, "high": 1.0, "half": False}),
+    Sample("RandomNormal", (_SEED,), {"dims": [3, 7], "mean": 1.0, "scale": 2.0, "half": False}),
+    Sample(
+        "RandomNormal", (_SEED,), {"dims": [5], "mean": 0.0, "scale": 1.0, "half": True}, **_HALF
+    ),
+]
+
+# 8 bits.
+
+
+def _bytes(*shape, dtype):
+    return _ints(*shape, low=np.iinfo(dtype).min, high=np.iinfo(dtype).max + 1, dtype=dtype)
+
+
+def _int8_conv(images, kernels, strides, pads, dilations, group=1, kinds=("uint8", "int8")):
+    operands = (_bytes(*images, dtype=kinds[0]), _bytes(*kernels, dtype=kinds[1]))
+    attributes = {"strides": strides, "pads": pads, "dilations": dilations, "group": group}
+    return Sample("Int8Conv", operands, {**attributes, "input_zero": 7, "kernel_zero": -3})
+
+
+SAMPLES += [
+    Sample(
+        "Int8MatMul",
+        (_bytes(2, 3, 5, dtype=one), _bytes(batch, 5, 4, dtype=other)),
+        {"a_zero": 3, "b_zero": -2},
+    )
+    for batch, one, other in ((2, "uint8", "int8"), (1, "int8", "uint8"), (1, "int8", "int8"))
+]
+SAMPLES += [
+    _int8_conv((2, 3, 7, 5), (4, 3, 3, 2), [1, 2], [1, 0, 1, 2], [1, 1]),
+    _int8_conv((1, 4, 7, 6), (6, 2, 2, 2), [2, 1], [0, 0, 0, 0], [2, 3], 2, ("int8", "uint8")),
+    Sample("QuantizeLinear", (_NAN, np.float32([0.5]), np.int8([3])), {"axis": 0}),
+    Sample(
+        "QuantizeLinear",
+        (random(2, 3, 4, low=-300, high=300), np.float32([0.5, 1, 3]), np.uint8([0, 128, 255])),
+        {"axis": 1},
+    ),
+    Sample(
+        "QuantizeLinear",
+        (np.float16([0.25, 0.75, -0.25, 1e4]), np.float32([0.5]), np.int8([0])),
+        {"axis": 0},
+    ),
+    Sample(
+        "DequantizeLinear",
+        (_bytes(2, 3, dtype="uint8"), np.float32([0.5, 2, 0.1]), np.uint8([0, 128, 255])),
+        {"axis": 1},
+    ),
+    Sample(
+        "DequantizeLinear",
+        (_ints(4, low=-99, high=99), np.float32([3]), np.int32([0])),
+        {"axis": 0},
+    ),
+]
+
+# Fused ops.
+
+
+def _fused(op, *shapes, dtype="float32", **attributes):
+    operands = tuple(random(*shape, dtype=dtype, low=-1, high=1) for shape in shapes)
+    tolerance = {"rtol": 2e-2, "atol": 4e-3} if dtype == "float16" else {"rtol": 1e-4, "atol": 1e-5}
+    return Sample(op, operands, attributes, **tolerance)
+
+
+for _dtype in ("float32", "float16"):
+    SAMPLES += [
+        Sample("custom_IpuRsqrt", (random(3, 5, dtype=_dtype, low=0.1),), **_HALF),
+        _fused("BiasGelu", (3, 5), (5,), dtype=_dtype),
+        _fused("BiasGelu", (2, 1, 7), (7,), dtype=_dtype),
+        _fused("LayerNorm", (3, 5), (5,), (5,), dtype=_dtype, epsilon=1e-3),
+        _fused("LayerNorm", (2, 3, 17), (17,), (17,), dtype=_dtype, epsilon=1e-5),
+        _fused("AuGruCell", (5, 7), (5, 3), (5,), (10, 6), (6,), (10, 3), (3,), dtype=_dtype),
+        Sample(
+            "EmbeddingBag", (random(5, 3, dtype=_dtype), _ints(4, 6, low=-1, high=6), None), **_HALF
+        ),
+        Sample(
+            "EmbeddingBag",
+            (random(5, 3, dtype=_dtype), _ints(2, 3, low=0, high=5), random(2, 3, dtype=_dtype)),
+            **_HALF,
+        ),
+    ]
+SAMPLES += [
+    Sample("custom_IpuRsqrt", (np.float32([0, np.inf, np.nan, 1e-30, 4]),)),
+    Sample("BiasGelu", (random(0, 3), random(3))),
+    Sample("LayerNorm", (np.ones((2, 4), "f4"), random(4), random(4)), {"epsilon": 1e-5}),
+]
