@@ -276,6 +276,35 @@ BOXES = np.float32([[[0, 0, 1, 1], [0, 0, 1, 0.9], [2, 2, 3, 3]]])
 SCORES = np.float32([[[0.8, 0.7, 0.9]]])
 
 
+@pytest.mark.parametrize(
+    ("starts", "places", "message"),
+    [
+        ([0, 2], 3, "one for each of 4"),
+        ([1, 0], 4, "rising"),
+        ([], 4, "rising"),
+        ([0, 7], 4, "0 to 6"),
+    ],
+)
+def test_the_pool_of_tf_idf_is_checked(starts, places, message):
+    numbers = {"starts": starts, "shortest": 1, "longest": 2, "skips": 0, "columns": 4}
+    with odla.Computation():
+        x, pool = odla.argument("x", (2, 9), "int32"), odla.argument("pool", (6,), "int32")
+        columns = odla.argument("places", (places,), "int32")
+        with pytest.raises(InvalidParameter, match=message):
+            odla.custom_op("TfIdf", [x, pool, columns], **numbers)
+
+
+def test_a_column_of_tf_idf_that_does_not_exist_counts_nothing(device):
+    with odla.Computation() as c:
+        x, places = odla.argument("x", (1, 4), "int32"), odla.argument("places", (2,), "int32")
+        pool = odla.constant(np.int32([7, 8]))
+        numbers = {"starts": [0], "shortest": 1, "longest": 1, "skips": 0, "columns": 3}
+        odla.output(odla.custom_op("TfIdf", [x, pool, places], **numbers), "y")
+    for other in (3, -1, 2**31 - 1):
+        got = c.run(x=np.int32([[7, 8, 7, 9]]), places=np.int32([1, other]), device=device)
+        assert got["y"].tolist() == [[0, 2, 0]]
+
+
 # Documentation.
 
 

@@ -11,19 +11,36 @@ public:
   unsigned classes;
 
   void compute() {
-    for (unsigned row = 0; row != best.size(); ++row) {
-      const T *of = &logits[row * classes];
-      unsigned found = 0;
-      float most = float(of[0]);
-      for (unsigned i = 1; i < classes; ++i) {
-        const float x = float(of[i]);
-        if (x > most || (x != x && most == most)) {
-          most = x;
-          found = i;
-        }
-      }
-      best[row] = int(found);
+    for (unsigned row = 0; row != best.size(); ++row)
+      best[row] = int(firstLargest(&logits[row * classes]));
+  }
+
+private:
+  // Two loops that become vector code.
+  unsigned firstLargest(const T *of) const {
+    std::int32_t most = std::numeric_limits<std::int32_t>::min();
+    for (unsigned i = 0; i != classes; ++i) {
+      const std::int32_t one = ordered(float(of[i]));
+      most = one > most ? one : most;
     }
+    unsigned place = classes;
+    for (unsigned i = 0; i != classes; ++i) {
+      const unsigned here = ordered(float(of[i])) == most ? i : classes;
+      place = here < place ? here : place;
+    }
+    return place;
+  }
+
+  // Integers in the order of numbers; both zeros are one, NaN is the largest.
+  static std::int32_t ordered(float x) {
+    union {
+      float value;
+      std::int32_t bits;
+    } one;
+    one.value = x + 0.0f;
+    const std::int32_t number = one.bits ^ ((one.bits >> 31) & 0x7fffffff);
+    const std::int32_t isNaN = -std::int32_t(x != x); // no branch, all bits
+    return (number & ~isNaN) | (isNaN & std::numeric_limits<std::int32_t>::max());
   }
 };
 

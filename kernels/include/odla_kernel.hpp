@@ -229,7 +229,7 @@ protected:
                     Fields fields) const {
     const Tensor result = output(0), out = result.flatten();
     const auto work = graph().addComputeSet(debugContext(kernel));
-    shareAmongWorkers(out.numElements(), 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
+    shareAmongWorkers(out.numElements(), 32, [&](unsigned tile, std::size_t begin, std::size_t end) {
       const auto made = vertex(kernel, work, name, tile);
       connect(made, "out", out.slice(begin, end));
       fields(made, begin, end);

@@ -16,8 +16,8 @@ public:
     for (unsigned row = 0; row != in.size() / size; ++row) {
       const T *from = &in[row * size];
       T *to = &out[row * size];
-      const float mean = sum(from, 0.0f, false) / float(int(size));
-      const float variance = sum(from, mean, true) / float(int(size));
+      const float mean = sum<false>(from, 0.0f) / float(int(size));
+      const float variance = sum<true>(from, mean) / float(int(size));
       const float factor = 1.0f / std::sqrt(variance + epsilon);
       for (unsigned i = 0; i != size; ++i)
         store(to[i], (float(from[i]) - mean) * factor * float(scale[i]) + float(bias[i]));
@@ -25,22 +25,25 @@ public:
   }
 
 private:
-  // Of the numbers less `less`, or of their squares, in eight sums.
-  float sum(const T *from, float less, bool isSquared) const {
+  // Of the numbers less `less`, or of their squares, in many sums that are added in pairs.
+  template <bool IsSquared> float sum(const T *from, float less) const {
+    constexpr unsigned lanes = 32;
     const unsigned size = scale.size();
-    float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    float sums[lanes] = {};
     unsigned i = 0;
-    for (; i + 8 <= size; i += 8)
-      for (unsigned j = 0; j != 8; ++j) {
+    for (; i + lanes <= size; i += lanes)
+      for (unsigned j = 0; j != lanes; ++j) {
         const float x = float(from[i + j]) - less;
-        sums[j] += isSquared ? x * x : x;
+        sums[j] += IsSquared ? x * x : x;
       }
-    for (; i != size; ++i) {
+    for (unsigned j = 0; i != size; ++i, ++j) {
       const float x = float(from[i]) - less;
-      sums[0] += isSquared ? x * x : x;
+      sums[j] += IsSquared ? x * x : x;
     }
-    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
-           ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+    for (unsigned half = lanes / 2; half != 0; half /= 2)
+      for (unsigned j = 0; j != half; ++j)
+        sums[j] += sums[half + j];
+    return sums[0];
   }
 };
 

@@ -20,25 +20,26 @@ public:
   float scale;
 
   void compute() {
-    T *to = &output[0];
     for (unsigned region = 0; region != rois.size() / 4; ++region) {
       const float *corners = &rois[4 * region];
       const int x1 = rounded(corners[0] * scale), y1 = rounded(corners[1] * scale);
       const int x2 = rounded(corners[2] * scale), y2 = rounded(corners[3] * scale);
       const int image = images[region];
       const bool exists = image >= 0 && unsigned(image) < imageCount;
-      for (unsigned channel = 0; channel != channels; ++channel) {
-        const T *plane = &input[((exists ? unsigned(image) : 0u) * channels + channel) *
-                                rows * columns];
+      for (unsigned first = 0; first < cellColumns; first += most) {
+        const unsigned left = cellColumns - first, count = left < most ? left : most;
+        int begins[most], ends[most];
+        for (unsigned cell = 0; cell != count; ++cell) {
+          begins[cell] = bound(x1, x2, first + cell, cellColumns, columns, false);
+          ends[cell] = bound(x1, x2, first + cell, cellColumns, columns, true);
+        }
         for (unsigned cellRow = 0; cellRow != cellRows; ++cellRow) {
           const int top = bound(y1, y2, cellRow, cellRows, rows, false);
-          const int bottom = bound(y1, y2, cellRow, cellRows, rows, true);
-          for (unsigned cellColumn = 0; cellColumn != cellColumns; ++cellColumn) {
-            const int left = bound(x1, x2, cellColumn, cellColumns, columns, false);
-            const int right = bound(x1, x2, cellColumn, cellColumns, columns, true);
-            *to++ = exists && top < bottom && left < right
-                        ? largest(plane, top, bottom, left, right)
-                        : T(0);
+          const int bottom = exists ? bound(y1, y2, cellRow, cellRows, rows, true) : top;
+          for (unsigned channel = 0; channel != channels; ++channel) {
+            const unsigned plane = (exists ? unsigned(image) : 0u) * channels + channel;
+            T *to = &output[((region * channels + channel) * cellRows + cellRow) * cellColumns];
+            poolRow(&input[plane * rows * columns], top, bottom, begins, ends, count, to + first);
           }
         }
       }
@@ -61,16 +62,46 @@ private:
     return int(place < 0 ? 0 : place > (long long)size ? (long long)size : place);
   }
 
-  T largest(const T *plane, int top, int bottom, int left, int right) const {
-    T best = plane[unsigned(top) * columns + unsigned(left)];
-    for (int row = top; row != bottom; ++row)
-      for (int column = left; column != right; ++column) {
-        const T x = plane[unsigned(row) * columns + unsigned(column)];
-        if (float(x) > float(best) || x != x)
-          best = x;
-      }
-    return best;
+  // A row of cells, each of the columns that its begin and end say; none gives zero.
+  void poolRow(const T *plane, int top, int bottom, const int *begins, const int *ends,
+               unsigned count, T *to) const {
+    const int begin = begins[0], width = ends[count - 1] - begin;
+    if (top >= bottom || width <= 0 || width > reach) {
+      for (unsigned cell = 0; cell != count; ++cell)
+        to[cell] = top < bottom && begins[cell] < ends[cell]
+                       ? largest(plane, top, bottom, begins[cell], ends[cell])
+                       : T(0);
+      return;
+    }
+    float best[reach]; // of each column, in a loop that becomes vector code
+    const T *from = plane + unsigned(top) * columns + unsigned(begin);
+    for (int column = 0; column != width; ++column)
+      best[column] = float(from[column]);
+    for (int row = top + 1; row < bottom; ++row) {
+      from += columns;
+      for (int column = 0; column != width; ++column)
+        best[column] = largerOrNaN(best[column], float(from[column]));
+    }
+    for (unsigned cell = 0; cell != count; ++cell) {
+      float y = begins[cell] < ends[cell] ? best[begins[cell] - begin] : 0.0f;
+      for (int column = begins[cell] - begin + 1; column < ends[cell] - begin; ++column)
+        y = largerOrNaN(y, best[column]);
+      to[cell] = T(y);
+    }
   }
+
+  static float largerOrNaN(float best, float x) { return (x > best) | (x != x) ? x : best; }
+
+  T largest(const T *plane, int top, int bottom, int left, int right) const {
+    float best = float(plane[unsigned(top) * columns + unsigned(left)]);
+    for (int row = top; row != bottom; ++row)
+      for (int column = left; column != right; ++column)
+        best = largerOrNaN(best, float(plane[unsigned(row) * columns + unsigned(column)]));
+    return T(best);
+  }
+
+  static constexpr unsigned most = 32; // cells of a row at a time
+  static constexpr int reach = 64;     // columns of the image that they have
 };
 
 template class PoolRegions<float>;

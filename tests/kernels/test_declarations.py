@@ -74,7 +74,7 @@ def test_makefile_builds_every_kernel(make, tmp_path):
     commands = make()
     for folder in FOLDERS:
         assert re.search(rf"-c {folder}/op\.cpp -o {tmp_path}/objects/{folder}\.o", commands)
-        program = rf"popc -O3 --target cpu,ipu1,ipu2,ipu21 {folder}/codelet\.cpp -o {tmp_path}/"
+        program = rf"-Iinclude --target cpu,ipu1,ipu2,ipu21 {folder}/codelet\.cpp -o {tmp_path}/"
         assert re.search(program + rf"{folder}\.gp", commands)
     (link,) = (line for line in commands.splitlines() if "-shared" in line)
     assert link.count(".o ") == len(FOLDERS)
@@ -85,7 +85,7 @@ def test_makefile_builds_every_kernel(make, tmp_path):
 
 def test_makefile_variables(make):
     commands = make("TARGETS=cpu,ipu2", "POPC=my-popc", "CXX=my-cxx")
-    assert "my-popc -O3 --target cpu,ipu2 " in commands and "my-cxx -shared" in commands
+    assert "my-popc -O3 -Iinclude --target cpu,ipu2 " in commands and "my-cxx -shared" in commands
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
