@@ -89,6 +89,22 @@ inline float fastTanh(float x) {
 
 inline float sigmoid(float x) { return 1.0f / (1.0f + fastExp(-x)); }
 
+// Gelu by its tanh approximation: x * sigmoid(2 * u) is 0.5 * x * (1 + tanh(u)).
+inline float tanhGelu(float x) {
+  return x * sigmoid(1.59576912f * (x + 0.044715f * x * x * x));
+}
+
+// Its derivative.
+inline float tanhGeluSlope(float x) {
+  const float square = x * x;
+  const float part = sigmoid(1.59576912f * (x + 0.044715f * x * square));
+  const float slope = 1.59576912f * (1.0f + 0.134145f * square);
+  // Far from zero the slope grows while part * (1 - part) is zero: their product is zero, too.
+  const float change = square < 1000.0f ? x * slope * part * (1.0f - part) : 0.0f;
+  const float y = part + change;
+  return x != x ? x : y;
+}
+
 } // namespace odla
 
 #endif

@@ -5,6 +5,8 @@
 //   struct Lowering : odla::Opx<Attributes> { using Opx::Opx; void grow(Sequence &prog) const; };
 //   ODLA_KERNEL(Compress, Attributes, infer, Lowering, 2)   // name, ..., inputs it must have
 //
+// and, for training, ODLA_GRADIENT with an infer and a Lowering of the gradient op,
+//
 // and only uses what the Poplar SDK 3.3 and 3.4 and the host Poplar have.
 #ifndef odla_kernel_hpp
 #define odla_kernel_hpp
@@ -29,6 +31,7 @@
 #include <poplar/Graph.hpp>
 #include <poplar/Program.hpp>
 #include <poplar/Tensor.hpp>
+#include <popops/Reduce.hpp>
 #include <poputil/TileMapping.hpp>
 #include <poputil/VertexTemplates.hpp>
 
@@ -105,6 +108,21 @@ struct NoAttributes {
   template <class Visitor> void visit(Visitor &&) {}
 };
 
+// The gradient op of an op: what each of its inputs is, and which input of the op each of its
+// outputs is the gradient of.
+template <class Attributes> struct Gradient {
+  popart::OperatorIdentifier opid;
+  Infos (*infer)(const Inputs &, const Attributes &);
+  std::vector<popart::GradInOutMapper> inputs;
+  std::map<int, int> outputs;
+};
+
+// By the name of the op.
+template <class Attributes> std::map<std::string, Gradient<Attributes>> &gradients() {
+  static std::map<std::string, Gradient<Attributes>> all;
+  return all;
+}
+
 template <class Attributes> class Op : public popart::Op {
 public:
   using Infer = Infos (*)(const Inputs &, const Attributes &);
@@ -112,6 +130,11 @@ public:
   Op(const popart::OperatorIdentifier &opid, const Attributes &attributes, Infer infer,
      const popart::Op::Settings &settings)
       : popart::Op(opid, settings), attributes(attributes), infer(infer) {}
+
+  Op(const Gradient<Attributes> &gradient, const Attributes &attributes,
+     const popart::Op::Settings &settings)
+      : popart::Op(gradient.opid, settings), attributes(attributes), infer(gradient.infer),
+        gradient(&gradient) {}
 
   std::unique_ptr<popart::Op> clone() const final { return std::make_unique<Op>(*this); }
   float getSubgraphValue() const final { return getHighSubgraphValue(); }
@@ -123,6 +146,19 @@ public:
     const Infos infos = infer(inputs, attributes);
     for (int index = 0; index != int(infos.size()); ++index)
       outInfo(index) = infos[std::size_t(index)];
+  }
+  std::vector<std::unique_ptr<popart::Op>> getGradOps() final {
+    std::vector<std::unique_ptr<popart::Op>> made;
+    const auto found = gradients<Attributes>().find(opid.type);
+    if (found != gradients<Attributes>().end())
+      made.push_back(std::make_unique<Op>(found->second, attributes, getSettings()));
+    return made;
+  }
+  const std::vector<popart::GradInOutMapper> &gradInputInfo() const final {
+    return gradient ? gradient->inputs : popart::Op::gradInputInfo();
+  }
+  const std::map<int, int> &gradOutToNonGradIn() const final {
+    return gradient ? gradient->outputs : popart::Op::gradOutToNonGradIn();
   }
   void appendAttributes(popart::OpSerialiserBase &os) const final {
     popart::Op::appendAttributes(os);
@@ -140,6 +176,7 @@ public:
 
 private:
   Infer infer;
+  const Gradient<Attributes> *gradient = nullptr; // whose op this is
 };
 
 // Where the .gp files are: beside the library, or in the folder ODLA_IPU_KERNELS.
@@ -222,6 +259,13 @@ protected:
     });
   }
 
+  // The sum of a tensor's rows of `size`, in FLOAT32, as its own type.
+  Tensor sumOfRows(Sequence &prog, const Tensor &of, std::size_t size) const {
+    const std::size_t rows = size ? of.numElements() / size : 0;
+    return popops::reduce(graph(), of.reshape({rows, size}), of.elementType(), {0},
+                          popops::Operation::ADD, prog, debugContext("sum"));
+  }
+
   // Makes output 0 of vertices that each give a part of its elements in order: their field `out` is
   // connected, `fields(vertex, begin, end)` does the others.
   template <class Fields>
@@ -266,7 +310,36 @@ template <class Attributes, class Lowering> struct Register {
   popart::RegisterShapeInferenceFunction inference;
 };
 
+// What an input of a gradient op is.
+struct Source {
+  popart::GradOpInType type;
+  int index;
+};
+inline Source gradientOf(int output) { return {popart::GradOpInType::GradOut, output}; }
+inline Source ofInput(int input) { return {popart::GradOpInType::In, input}; }
+inline Source ofOutput(int output) { return {popart::GradOpInType::Out, output}; }
+
+template <class Attributes, class Lowering> struct RegisterGradient {
+  RegisterGradient(const std::string &name, typename Op<Attributes>::Infer infer,
+                   const std::vector<Source> &inputs, const std::vector<int> &outputs)
+      : opid("odla.ipu", name + "Grad", 1), lowering(opid) {
+    Gradient<Attributes> made{opid, infer, {}, {}};
+    for (const Source &source : inputs)
+      made.inputs.emplace_back(int(made.inputs.size()), source.index, source.type);
+    for (int input : outputs)
+      made.outputs.emplace(int(made.outputs.size()), input);
+    gradients<Attributes>().insert({name, made});
+  }
+
+  popart::OperatorIdentifier opid;
+  popart::popx::OpxCreator<Lowering> lowering;
+};
+
 } // namespace odla
+
+// After ODLA_KERNEL: {what the gradient op's inputs are}, {the inputs that its outputs are for}.
+#define ODLA_GRADIENT(name, Attributes, infer, Lowering, ...)                                      \
+  static odla::RegisterGradient<Attributes, Lowering> gradient##name(#name, infer, __VA_ARGS__);
 
 #define ODLA_KERNEL(name, Attributes, infer, Lowering, inputs)                                     \
   static odla::Register<Attributes, Lowering> register##name(#name, infer, inputs);

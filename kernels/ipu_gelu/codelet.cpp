@@ -1,4 +1,4 @@
-// Gelu by its tanh approximation: x * sigmoid(2 * u) is 0.5 * x * (1 + tanh(u)).
+// Gelu by its tanh approximation, and its gradient.
 #include "../include/odla_codelet.hpp"
 
 using namespace odla;
@@ -9,13 +9,25 @@ public:
   Output<Pointer<T>> out;
 
   void compute() {
-    for (unsigned i = 0; i != in.size(); ++i) {
-      const float x = float(in[i]);
-      const float twice = 1.59576912f * (x + 0.044715f * x * x * x);
-      store(out[i], x * sigmoid(twice));
-    }
+    for (unsigned i = 0; i != in.size(); ++i)
+      store(out[i], tanhGelu(float(in[i])));
   }
 };
 
 template class TanhGelu<float>;
 template class TanhGelu<half>;
+
+template <class T> class TanhGeluGrad : public Vertex {
+public:
+  Input<Vector<T>> gradient;
+  Input<Pointer<T>> in;
+  Output<Pointer<T>> out;
+
+  void compute() {
+    for (unsigned i = 0; i != gradient.size(); ++i)
+      store(out[i], float(gradient[i]) * tanhGeluSlope(float(in[i])));
+  }
+};
+
+template class TanhGeluGrad<float>;
+template class TanhGeluGrad<half>;

@@ -1,6 +1,8 @@
 // LayerNorm: some rows a vertex.
 #include "../include/odla_kernel.hpp"
 
+#include <popops/Cast.hpp>
+
 using namespace odla;
 
 namespace {
@@ -43,6 +45,41 @@ struct Lowering : Opx<Attributes> {
   }
 };
 
+// The gradient of the result, x and scale give the gradients of x, scale and bias.
+Infos inferGradient(const Inputs &in, const Attributes &) { return {in[1], in[2], in[2]}; }
+
+struct GradientLowering : Opx<Attributes> {
+  using Opx::Opx;
+
+  void grow(Sequence &prog) const final {
+    const Tensor gradient = getInTensor(0).flatten(), in = getInTensor(1).flatten();
+    const Tensor result = output(0), out = result.flatten(), scale = getInTensor(2);
+    const std::size_t size = scale.numElements();
+    const Tensor products = variable(poplar::FLOAT, {in.numElements()}, "products");
+    if (size != 0) {
+      const auto name = poputil::templateVertex("NormaliseRowsGrad", in.elementType());
+      const auto work = graph().addComputeSet(debugContext("gradient"));
+      shareAmongWorkers(in.numElements() / size, 1,
+                        [&](unsigned tile, std::size_t begin, std::size_t end) {
+                          const auto made = vertex("layer_norm", work, name, tile);
+                          connect(made, "gradient", gradient.slice(begin * size, end * size));
+                          connect(made, "in", in.slice(begin * size, end * size));
+                          connect(made, "scale", scale);
+                          connect(made, "out", out.slice(begin * size, end * size));
+                          connect(made, "ofScale", products.slice(begin * size, end * size));
+                          set(made, "epsilon", attributes().epsilon);
+                        });
+      prog.add(Execute(work));
+    }
+    setOutTensor(0, result);
+    setOutTensor(1, popops::cast(graph(), sumOfRows(prog, products, size), scale.elementType(),
+                                 prog, debugContext("scale")));
+    setOutTensor(2, sumOfRows(prog, gradient, size));
+  }
+};
+
 } // namespace
 
 ODLA_KERNEL(LayerNorm, Attributes, infer, Lowering, 3)
+ODLA_GRADIENT(LayerNorm, Attributes, inferGradient, GradientLowering,
+              {gradientOf(0), ofInput(0), ofInput(1)}, {0, 1, 2})

@@ -56,3 +56,5 @@ struct Lowering : Opx<Attributes> {
 } // namespace
 
 ODLA_KERNEL(ReverseSequence, Attributes, infer, Lowering, 2)
+// Reversing the gradient puts it where it came from.
+ODLA_GRADIENT(ReverseSequence, Attributes, infer, Lowering, {gradientOf(0), ofInput(1)}, {0})

@@ -1,4 +1,4 @@
-// Reciprocal square roots.
+// Reciprocal square roots, and their gradient.
 #include "../include/odla_codelet.hpp"
 
 using namespace odla;
@@ -16,3 +16,20 @@ public:
 
 template class ReciprocalRoot<float>;
 template class ReciprocalRoot<half>;
+
+template <class T> class ReciprocalRootGrad : public Vertex {
+public:
+  Input<Vector<T>> gradient;
+  Input<Pointer<T>> root; // the result
+  Output<Pointer<T>> out;
+
+  void compute() {
+    for (unsigned i = 0; i != gradient.size(); ++i) {
+      const float y = float(root[i]);
+      store(out[i], -0.5f * float(gradient[i]) * y * y * y);
+    }
+  }
+};
+
+template class ReciprocalRootGrad<float>;
+template class ReciprocalRootGrad<half>;

@@ -28,3 +28,8 @@ def run(folder, name, inputs, attributes, tiles=1472, debug=False):
 @pytest.fixture
 def kernel():
     return run
+
+
+@pytest.fixture
+def root():
+    return ROOT

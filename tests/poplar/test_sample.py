@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+from built import library
 
 import odla_ipu.sim as popart
 from odla_ipu.sim import customop, poplar
+from odla_ipu.sim.customop import Info
 
 FOLDER = pathlib.Path(__file__).parent / "leaky_relu"
 
@@ -22,6 +24,19 @@ def test_forward(run, dtype, tiles):
         a = {"alpha": 0.25}
         y = run("leaky_relu", "acme.ops.LeakyRelu", x, attributes=a, tiles=tiles, debug=debug)
         np.testing.assert_array_equal(y, np.where(x < 0, x * np.asarray(0.25, dtype), x))
+
+
+def test_gradient():
+    x, given = np.float32([-2, -0.0, 3]), np.float32([4, 5, 6])
+    info = Info(x.dtype, x.shape)
+    forward = poplar.create(
+        "acme.ops", "LeakyRelu", 1, [info], {"alpha": 0.5}, library=library("leaky_relu", False)
+    )
+    (gradient,) = forward.gradients()
+    assert gradient.inputs == [("gradient", 0), ("input", 0)] and gradient.outputs == [0]
+    y = np.empty_like(x)
+    gradient.kernel.run([given, x], [y])
+    np.testing.assert_array_equal(y, [2, 5, 6])
 
 
 def test_default_attribute_and_empty_input(run):

@@ -21,10 +21,21 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 from .. import customop
 from . import builds, worker
 from .builds import BuildError, build_all, kernel_folders
-from .runtime import Kernel, Target, create, default_target, has, is_debug, is_loaded, load
+from .runtime import (
+    Gradient,
+    Kernel,
+    Target,
+    create,
+    default_target,
+    has,
+    is_debug,
+    is_loaded,
+    load,
+)
 
 __all__ = [
     "BuildError",
+    "Gradient",
     "Kernel",
     "Target",
     "build",

@@ -77,6 +77,10 @@ def _library() -> Any:
         ),
         "outputs": (integer, [pointer]),
         "output": (integer, [pointer, integer, ctypes.POINTER(text), pointer]),
+        "gradients": (integer, [pointer]),
+        "gradient": (pointer, [pointer, integer]),
+        "gradient_input": (integer, [pointer, integer, ctypes.POINTER(integer)]),
+        "gradient_output": (integer, [pointer, integer]),
         "run": (integer, [pointer, pointer, pointer]),
         "destroy": (None, [pointer]),
         "ops": (text, []),
@@ -256,6 +260,38 @@ class Kernel:
         self._inputs = (ctypes.c_void_p * max(inputs, 1))()
         self._results = (ctypes.c_void_p * max(len(self.outputs), 1))()
 
+    def gradients(self) -> List["Gradient"]:
+        """The op's gradient ops for its inputs, ready to run; none where it has no gradient.
+
+        Raises RuntimeError with the message of their setup() or grow().
+        """
+        count = self._runtime.odla_poplar_gradients(self._handle)
+        if count < 0:
+            raise self._failure()
+        return [self._gradient(number) for number in range(count)]
+
+    def _gradient(self, number: int) -> "Gradient":
+        runtime, kind = self._runtime, ctypes.c_int()
+        handle = runtime.odla_poplar_gradient(self._handle, number)
+        if not handle:
+            raise self._failure()
+        inputs: List[Tuple[str, int]] = []
+        while True:
+            place = runtime.odla_poplar_gradient_input(handle, len(inputs), ctypes.byref(kind))
+            if place < 0:
+                break
+            inputs.append((_SOURCES[kind.value], place))
+        kernel = Kernel(runtime, handle, f"gradient {number} of {self._where}", len(inputs))
+        outputs = [
+            runtime.odla_poplar_gradient_output(handle, index)
+            for index in range(len(kernel.outputs))
+        ]
+        return Gradient(kernel, inputs, outputs)
+
+    def _failure(self) -> RuntimeError:
+        message = self._runtime.odla_poplar_error().decode(errors="replace")
+        return RuntimeError(f"{self._where}: {message}")
+
     def run(self, inputs: Sequence[Optional[np.ndarray]], outputs: Sequence[np.ndarray]) -> None:
         """Compute; arrays are C-contiguous and of the op's types and shapes.
 
@@ -267,10 +303,24 @@ class Kernel:
         for index, array in enumerate(outputs):
             self._results[index] = array.__array_interface__["data"][0]
         if self._run(self._handle, self._inputs, self._results):
-            message = self._runtime.odla_poplar_error().decode(errors="replace")
-            raise RuntimeError(f"{self._where}: {message}")
+            raise self._failure()
 
     def __del__(self) -> None:
         handle, self._handle = getattr(self, "_handle", 0), 0
         if handle:
             self._runtime.odla_poplar_destroy(handle)
+
+
+_SOURCES = ("input", "output", "gradient")
+"""popart::GradOpInType"""
+
+
+class Gradient(NamedTuple):
+    """A gradient op of a kernel."""
+
+    kernel: Kernel
+    inputs: List[Tuple[str, int]]
+    """What each of its inputs is: the forward op's input or output of this place, or the gradient
+    of that output."""
+    outputs: List[int]
+    """The forward op's input that each of its outputs is the gradient of."""

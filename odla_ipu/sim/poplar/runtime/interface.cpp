@@ -15,8 +15,16 @@ struct Description {
   std::map<int, popart::TensorInfo> inputs;
 };
 
+// The machine, and what the engine is to check.
+struct Setting {
+  poplar::Target target;
+  poplar::core::Options options;
+};
+
 // An op in its graph of its own, compiled.
 struct Kernel {
+  Setting setting;
+  std::string library;
   std::unique_ptr<popart::Op> op;
   std::unique_ptr<poplar::Graph> graph;
   std::unique_ptr<popart::popx::Devicex> device;
@@ -71,17 +79,20 @@ template <class Body> auto guarded(Body body, decltype(body()) failure) -> declt
   return failure;
 }
 
+using Infos = std::map<int, popart::TensorInfo>;
+
+std::unique_ptr<Kernel> grow(std::unique_ptr<popart::Op> op, const Infos &inputs,
+                             const std::string &library, const Setting &setting);
+
 std::unique_ptr<Kernel> create(const Description &description,
                                const popart::OperatorIdentifier &opid, const std::string &library,
-                               const std::string &name, const poplar::Target &target,
-                               const poplar::core::Options &options) {
+                               const std::string &name, const Setting &setting) {
   using popart::error;
   const popart::host::RegisteredOp *registered = popart::host::findOp(opid, library);
   if (!registered)
     throw error("No class for {}", opid);
   popart::Op::Settings settings;
   settings.name = name;
-  auto kernel = std::make_unique<Kernel>();
   std::vector<popart::TensorId> ids;
   const int count = description.inputs.empty() ? 0 : description.inputs.rbegin()->first + 1;
   for (int i = 0; i != count; ++i)
@@ -89,13 +100,31 @@ std::unique_ptr<Kernel> create(const Description &description,
   if (registered->opid.numInputs.min > 0 && count < registered->opid.numInputs.min)
     throw error("{} has {} inputs; it takes at least {}", opid, count,
                 registered->opid.numInputs.min);
-  kernel->op = registered->factory(popart::OpCreatorInfo(registered->opid, settings,
-                                                         description.attributes, ids,
-                                                         description.inputs));
-  if (!kernel->op)
+  std::unique_ptr<popart::Op> op = registered->factory(popart::OpCreatorInfo(
+      registered->opid, settings, description.attributes, ids, description.inputs));
+  if (!op)
     throw error("{}: its factory made no op", opid);
-  for (const auto &input : description.inputs)
-    kernel->op->connectInput(input.first, {ids[std::size_t(input.first)], input.second});
+  return grow(std::move(op), description.inputs, registered->library, setting);
+}
+
+// Of a kernel, the gradient op of this number: with the types of what it is given.
+std::unique_ptr<Kernel> createGradient(const Kernel &kernel, std::size_t number) {
+  std::unique_ptr<popart::Op> op = std::move(kernel.op->getGradOps().at(number));
+  Infos inputs;
+  for (const popart::GradInOutMapper &one : op->gradInputInfo())
+    inputs[one.iGrad] = one.type == popart::GradOpInType::In ? kernel.op->inInfo(one.iNonGrad)
+                                                             : kernel.op->outInfo(one.iNonGrad);
+  return grow(std::move(op), inputs, kernel.library, kernel.setting);
+}
+
+std::unique_ptr<Kernel> grow(std::unique_ptr<popart::Op> op, const Infos &inputs,
+                             const std::string &library, const Setting &setting) {
+  using popart::error;
+  auto kernel = std::make_unique<Kernel>(Kernel{setting, library, std::move(op), {}, {}, {}, {}, {}, {}});
+  const popart::OperatorIdentifier &opid = kernel->op->opid;
+  const int count = inputs.empty() ? 0 : inputs.rbegin()->first + 1;
+  for (const auto &input : inputs)
+    kernel->op->connectInput(input.first, {"input " + std::to_string(input.first), input.second});
   const bool isSeeded = kernel->op->requiresRandomSeed();
   if (isSeeded)
     kernel->op->connectInput(kernel->op->getSeedInIndex(),
@@ -113,12 +142,12 @@ std::unique_ptr<Kernel> create(const Description &description,
       if (size < 0)
         throw error("{}: output {} is {}", opid, output.first, output.second);
 
-  kernel->graph = std::make_unique<poplar::Graph>(target);
+  kernel->graph = std::make_unique<poplar::Graph>(setting.target);
   poplar::core::Graph &graph = kernel->graph->impl();
-  graph.libraries.push_back(registered->library);
+  graph.libraries.push_back(library);
   kernel->device = std::make_unique<popart::popx::Devicex>(*kernel->graph);
   const popart::host::RegisteredOpx *maker =
-      popart::host::findOpx(opid, registered->library);
+      popart::host::findOpx(opid, library);
   if (!maker)
     maker = popart::host::findOpx(opid, "");
   if (!maker)
@@ -126,7 +155,7 @@ std::unique_ptr<Kernel> create(const Description &description,
   kernel->opx = maker->factory(kernel->op.get(), kernel->device.get());
   std::vector<poplar::Tensor> in, out;
   kernel->inputs.resize(std::size_t(count));
-  for (const auto &input : description.inputs) {
+  for (const auto &input : inputs) {
     Kernel::Port &port = kernel->inputs[std::size_t(input.first)];
     port.exists = true;
     port.variable = unsigned(graph.variables.size());
@@ -139,7 +168,7 @@ std::unique_ptr<Kernel> create(const Description &description,
     in.push_back(tensor);
   }
   if (isSeeded) {
-    const unsigned seed[] = {options.seed, 0};
+    const unsigned seed[] = {setting.options.seed, 0};
     const poplar::Tensor tensor =
         kernel->graph->addConstant(poplar::UNSIGNED_INT, {2}, &seed[0], "seed");
     kernel->graph->setTileMapping(tensor, 0);
@@ -155,10 +184,10 @@ std::unique_ptr<Kernel> create(const Description &description,
     for (const poplar::core::Run &run : poplar::core::runsOf(out.back().view()))
       ++uses[run.variable];
   }
-  kernel->engine = poplar::core::compile(graph, program.copy(), out, in, options);
+  kernel->engine = poplar::core::compile(graph, program.copy(), out, in, setting.options);
   for (Kernel::Port &port : kernel->inputs)
     if (port.exists) {
-      port.isDirect = !options.debug && !kernel->engine->isWritten(port.variable);
+      port.isDirect = !setting.options.debug && !kernel->engine->isWritten(port.variable);
       port.align = kernel->engine->alignment(port.variable);
     }
   for (std::size_t i = 0; i != out.size(); ++i) {
@@ -176,7 +205,7 @@ std::unique_ptr<Kernel> create(const Description &description,
           return true;
       return false;
     }();
-    port.isDirect = !options.debug && !isInput && runs[0].size == variable.count &&
+    port.isDirect = !setting.options.debug && !isInput && runs[0].size == variable.count &&
                     !variable.isConstant && variable.initial.empty() &&
                     uses[port.variable] == 1;
   }
@@ -228,12 +257,12 @@ void *odla_poplar_create(void *description, const char *domain, const char *type
                          int debug, unsigned seed) {
   return guarded(
       [&]() -> void * {
-        poplar::core::Options options;
-        options.debug = debug != 0;
-        options.seed = seed;
+        Setting setting{poplar::Target(tiles, workers, bytesPerTile, clock, architecture), {}};
+        setting.options.debug = debug != 0;
+        setting.options.seed = seed;
         return create(*static_cast<Description *>(description),
                       popart::OperatorIdentifier(domain, type, unsigned(version)), library, name,
-                      poplar::Target(tiles, workers, bytesPerTile, clock, architecture), options)
+                      setting)
             .release();
       },
       nullptr);
@@ -250,6 +279,38 @@ int odla_poplar_output(void *kernel, int index, const char **type, std::int64_t 
   for (int d = 0; d != info.rank() && d != 16; ++d)
     dims[d] = info.shape()[std::size_t(d)];
   return info.rank();
+}
+
+// How many gradient ops the kernel's op has; -1 after an error.
+int odla_poplar_gradients(void *kernel) {
+  return guarded([&] { return int(static_cast<Kernel *>(kernel)->op->getGradOps().size()); }, -1);
+}
+
+// One of them as a kernel.
+void *odla_poplar_gradient(void *kernel, int number) {
+  return guarded(
+      [&]() -> void * {
+        return createGradient(*static_cast<Kernel *>(kernel), std::size_t(number)).release();
+      },
+      nullptr);
+}
+
+// What input `index` of a gradient op is: the kind, as in GradOpInType, and the place of what it
+// is of.  Returns -1 where there is no such input.
+int odla_poplar_gradient_input(void *gradient, int index, int *kind) {
+  for (const popart::GradInOutMapper &one :
+       static_cast<Kernel *>(gradient)->op->gradInputInfo())
+    if (one.iGrad == index) {
+      *kind = int(one.type);
+      return one.iNonGrad;
+    }
+  return -1;
+}
+
+// The input that output `index` of a gradient op is the gradient of.
+int odla_poplar_gradient_output(void *gradient, int index) {
+  return guarded(
+      [&] { return static_cast<Kernel *>(gradient)->op->gradOutToNonGradIn().at(index); }, -1);
 }
 
 int odla_poplar_run(void *kernel, void *const *inputs, void *const *outputs) {
