@@ -129,6 +129,13 @@ def demo(image: Optional[str], text: str, device: Optional[str]) -> None:
 @_model_options
 @click.option("--output", "folder", default=None, help="Folder for the outputs, as .npy files.")
 @click.option("--check", is_flag=True, help="Compare with onnxruntime on the same file.")
+@click.option(
+    "--tolerance",
+    type=float,
+    default=None,
+    help="Largest deviation that --check accepts, relative to an output's largest element; the "
+    "default is 1e-4, in fp16 5e-2.",
+)
 @click.option("--trace", default=None, help="File for the times of ops, for chrome://tracing.")
 def run(
     model: str,
@@ -139,6 +146,7 @@ def run(
     batch: Optional[int],
     folder: Optional[str],
     check: bool,
+    tolerance: Optional[float],
     trace: Optional[str],
 ) -> None:
     """Run MODEL (an .onnx or .odla file, or the name of a trained model) once.
@@ -146,6 +154,10 @@ def run(
     Inputs that are not given are filled with reproducible random numbers (integers with 0 and 1).
     Files hold BFLOAT16 as FLOAT32.
     """
+    if tolerance is not None and not (check and tolerance >= 0):
+        raise InvalidParameter(
+            f"--tolerance is {tolerance}; accepted: 0 and more, together with --check"
+        )
     given = {name: _load_array(file) for name, file in map(_pair, inputs)}
     executable, path = _executable(model, given, shapes, device, precision, batch)
     feeds = _feeds(executable.arguments, given)
@@ -161,7 +173,7 @@ def run(
             if executable.outputs[name].element_type is ElementType.BFLOAT16:
                 array = array.astype(np.float32)  # numpy reads no BFLOAT16
             np.save(os.path.join(folder, f"{name.replace('/', '_')}.npy"), array)
-    if check and not _check(path, feeds, results, executable.precision):
+    if check and not _check(path, feeds, results, executable.precision, tolerance):
         sys.exit(1)
 
 
@@ -546,10 +558,11 @@ def _check(
     feeds: Mapping[str, np.ndarray],
     results: Mapping[str, np.ndarray],
     precision: str,
+    tolerance: Optional[float],
 ) -> bool:
     if _is_executable_file(path):
         raise InvalidParameter(f"--check compares with an ONNX file; {path} is an executable")
-    bound = 1e-4 if precision == "fp32" else 5e-2
+    bound = (1e-4 if precision == "fp32" else 5e-2) if tolerance is None else tolerance
     deviations = _deviations(path, feeds, results)
     rows = [
         [name, f"{deviation:.2e}", "ok" if deviation <= bound else "WRONG"]

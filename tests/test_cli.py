@@ -217,3 +217,11 @@ def test_warnings_are_plain_lines(model):
     assert done.returncode == 0
     for line in done.stderr.splitlines():  # none where there is an IPU
         assert line.startswith("Warning: odla_ipu computes on its simulator")
+
+
+def test_a_tolerance_goes_with_check(model):
+    arguments = ("run", model, "--shape", "x=5,4", "--device", "sim", "--precision", "fp16")
+    assert "WRONG" in call(*arguments, "--check", "--tolerance", "0", code=1)
+    assert "\tok" in call(*arguments, "--check", "--tolerance", "0.01")
+    for more in (("--tolerance", "0.1"), ("--check", "--tolerance", "-1")):
+        assert "accepted: 0 and more, together with --check" in call(*arguments, *more, code=3)

@@ -32,6 +32,10 @@ ALWAYS_HOSTED = frozenset([(GRAPHCORE, "PackedDataBlock")])
 """Control flow that the host runs whatever the body."""
 
 
+DEEPEST = 8
+"""Levels of control flow in one graph: onnxruntime up to 1.19 takes 2**levels to load one."""
+
+
 def hosted(*op_types: str, domain: str = GRAPHCORE) -> Callable[[Make], Make]:
     """Register the decorated class or function, which makes the object that runs an op."""
 
@@ -68,7 +72,12 @@ def is_hosted(op: "Op") -> bool:
     key = (op.domain, op.type)
     if op.instance is not None or key in HOSTED or key in ALWAYS_HOSTED:
         return True
-    return any(_needs_host(body) for body in op.bodies)
+    return _depth(op) > DEEPEST or any(_needs_host(body) for body in op.bodies)
+
+
+def _depth(op: "Op") -> int:
+    """How many levels of control flow it is."""
+    return max((1 + max(map(_depth, body.ops), default=0) for body in op.bodies), default=0)
 
 
 def _needs_host(body: "Graph") -> bool:
