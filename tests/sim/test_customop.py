@@ -7,7 +7,8 @@ from custom_ops import DOMAIN, Elementwise, custom
 from session_run import constant, run, session_of
 
 import odla_ipu.sim as popart
-from odla_ipu.sim import customop
+from odla_ipu.sim import customop, engine
+from odla_ipu.sim.engine.translation import Translation
 
 X = np.array([[1.0, 2.0, -3.0], [0.5, -0.25, 4.0]], np.float32)
 
@@ -539,3 +540,24 @@ class TestRandomGraphs:
             anchors = step(session, ids, values[:2])
             for k, name in zip(kept, outputs):
                 np.testing.assert_array_equal(anchors[name], expected[k])
+
+
+def test_what_only_the_engine_reads_stays_there(monkeypatch):
+    """Else memory would hold every value, and onnxruntime could not fuse ops."""
+    plans = []
+
+    def load(plan):
+        plans.append(plan)
+        return engine.load(plan)
+
+    monkeypatch.setattr("odla_ipu.sim.session.load", load)
+
+    def make(b, ops, ids):
+        x = ops.relu([ops.neg([ops.abs(ids)])])
+        (y,) = custom(b, "Cube", [x])
+        return ops.add([ops.neg([ops.abs([y])]), x])
+
+    (found,) = run(make, {"x": X})
+    np.testing.assert_array_equal(found, np.zeros_like(X))
+    parts = [step for step in plans[0].steps if isinstance(step, Translation)]
+    assert [len(part.outputs) for part in parts] == [1, 1]

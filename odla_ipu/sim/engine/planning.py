@@ -102,9 +102,7 @@ class _Planner:
         parts = self._parts()
         states = self._new_values()
         wanted = {tensor.id for tensor in [*self._graph.outputs, *states.values()]}
-        for part in parts:
-            for op in part.ops:
-                wanted.update(tensor.id for tensor in self._reads(op) if tensor is not None)
+        wanted |= self._passed(parts)
         steps: List[Union[Translation, HostStep, Copy]] = []
         for part in parts:
             if is_hosted(part.ops[0]):
@@ -133,6 +131,17 @@ class _Planner:
             self._known(steps),
             steps,
         )
+
+    def _passed(self, parts: List[_Part]) -> Set[str]:
+        """Values that one part makes and another reads: all others stay within the engine."""
+        passed = set()
+        for part in parts:
+            own = {tensor.id for tensor in part.writes()}
+            read = {
+                tensor.id for op in part.ops for tensor in self._reads(op) if tensor is not None
+            }
+            passed |= read - own
+        return passed
 
     # Layers.
 
