@@ -1,6 +1,5 @@
 """WideDeep: does a person earn more than 50 thousand a year (arXiv:1606.07792, UCI Adult)."""
 
-import zlib
 from typing import Dict, List, Mapping, Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 import odla_ipu as odla
 from odla_ipu import Computation
 
-from .common import layers
+from .common import farmhash, layers
 from .common.example import Example
 from .common.weights import Weights
 
@@ -88,8 +87,7 @@ def network(batch: int, weights: Weights) -> Computation:
 def features(rows: Sequence[Mapping[str, object]]) -> Dict[str, np.ndarray]:
     """Inputs for people, each a mapping of the data set's columns; KeyError for unknown words.
 
-    Hashed columns are numbered by CRC-32.  TensorFlow's numbers are others (FarmHash): with weights
-    that it has trained, feed its.
+    Hashed columns have TensorFlow's numbers, so weights that it has trained can be read.
     """
     arrays = {"numbers": np.array([[row[name] for name in NUMBERS] for row in rows], np.float32)}
     for name, words in WORDS.items():
@@ -99,14 +97,14 @@ def features(rows: Sequence[Mapping[str, object]]) -> Dict[str, np.ndarray]:
     arrays["age_bucket"] = ages.astype(np.int32)
     jobs = [str(row["occupation"]) for row in rows]
     schools = [str(row["education"]) for row in rows]
-    arrays["occupation"] = _hashed(zip(jobs))
-    arrays["education_x_occupation"] = _hashed(zip(schools, jobs))
-    arrays["age_x_education_x_occupation"] = _hashed(zip(map(str, ages), schools, jobs))
-    return arrays
-
-
-def _hashed(rows: "zip[tuple[str, ...]]") -> np.ndarray:
-    return np.array([zlib.crc32("\0".join(row).encode()) % BUCKETS for row in rows], np.int32)
+    hashed = {
+        "occupation": [farmhash.bucket(job, BUCKETS) for job in jobs],
+        "education_x_occupation": [farmhash.cross(row, BUCKETS) for row in zip(schools, jobs)],
+        "age_x_education_x_occupation": [
+            farmhash.cross(row, BUCKETS) for row in zip(ages.tolist(), schools, jobs)
+        ],
+    }
+    return {**arrays, **{name: np.array(one, np.int32) for name, one in hashed.items()}}
 
 
 def decisions(outputs: Mapping[str, np.ndarray]) -> List[bool]:

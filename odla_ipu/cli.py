@@ -318,7 +318,7 @@ def _tasks(name: str, shapes: Sequence[str], batches: Sequence[int], quick: bool
 
 def _subject(model: str, shapes: Sequence[str], batch: Optional[int]) -> Any:
     """A file, or a trained model, to measure."""
-    from .bench import accuracy
+    from .bench import plain
     from .bench.subject import Reference, Subject, random_feeds
 
     path = _path(model)
@@ -332,7 +332,7 @@ def _subject(model: str, shapes: Sequence[str], batch: Optional[int]) -> Any:
         feeds=lambda executable: random_feeds(executable.arguments),
         reference=None
         if _is_executable_file(path)
-        else lambda built, feeds: Reference("onnxruntime", accuracy.run_file(path, feeds)),
+        else lambda built, feeds: Reference("onnxruntime", plain.run_file(path, feeds)),
         batch=batch,
     )
 
@@ -547,9 +547,9 @@ def _deviations(
     path: str, feeds: Mapping[str, np.ndarray], results: Mapping[str, np.ndarray]
 ) -> Dict[str, float]:
     """How far each output is from that of onnxruntime on the ONNX file."""
-    from .bench import accuracy
+    from .bench import accuracy, plain
 
-    expected = accuracy.run_file(path, feeds)
+    expected = plain.run_file(path, feeds)
     return {name: accuracy.deviation(result, expected[name]) for name, result in results.items()}
 
 

@@ -1,7 +1,7 @@
 """How an example is declared."""
 
 import dataclasses
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -26,9 +26,7 @@ class Example:
     sizes of the original's inference scripts, or of training where it has no inference.
 
     ``finish(outputs)`` is what the host does with the outputs of a run, such as decoding boxes.
-    ``reference(inputs, weights)`` computes the outputs without this package; without one, the
-    lowered model in plain onnxruntime is what results are compared with.  ``small`` is a smaller
-    configuration of the same network, for quick runs.
+    ``small`` is a smaller configuration of the same network, for quick runs.
     """
 
     name: str
@@ -41,5 +39,4 @@ class Example:
     items: str = "images"
     model: str = ""
     finish: Optional[Callable[[Arrays], Any]] = None
-    reference: Optional[Callable[[Mapping[str, np.ndarray], Weights], Arrays]] = None
     small: Optional["Example"] = None

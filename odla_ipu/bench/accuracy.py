@@ -2,14 +2,14 @@
 
 import os
 import tempfile
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 
 from ..device import open_device
-from ..errors import InvalidParameter
 from ..graph import Graph
-from ..program import Program, make_program
+from ..program import Port, Program, make_program
+from . import plain
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -39,47 +39,47 @@ _BLOCK = 1 << 20
 """So many elements are compared at a time: results may be large."""
 
 
-def run_file(
-    path: str, feeds: Arrays, names: Optional[Sequence[str]] = None
-) -> Dict[str, np.ndarray]:
-    """The outputs, or those of ``names``, of an ONNX file in plain onnxruntime.
-
-    Raises InvalidParameter when onnxruntime cannot run the file, such as with another batch.
-    """
-    import onnxruntime
-
-    try:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        wanted = [output.name for output in session.get_outputs()] if names is None else names
-        return dict(zip(wanted, session.run(list(wanted), dict(feeds))))
-    except Exception as error:  # onnxruntime's classes have no common base of their own
-        raise InvalidParameter(f"onnxruntime cannot check this run: {error}") from error
-
-
 def run_lowered(graph: Graph, feeds: Arrays) -> Dict[str, np.ndarray]:
-    """The outputs of what ``graph`` is lowered to in fp32, in plain onnxruntime.
+    """The outputs of what ``graph`` is lowered to in fp32, in plain onnxruntime and numpy.
 
-    Raises InvalidParameter where that has PopART's own ops, which onnxruntime does not know.
+    Raises InvalidParameter where that has ops that neither has: some of PopART's own, some kernels.
     """
     with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
-        path, program = export(graph, folder)
+        model, program = _standard(graph, folder)
         inputs = {
             port.tensor: feeds[port.name].astype(port.device_type.dtype, copy=False)
             for port in program.arguments
             if port.tensor
         }
-        tensors = [port.tensor for port in program.outputs if port.tensor]
-        found = run_file(path, inputs, tensors)
-        return {port.name: found[port.tensor] for port in program.outputs if port.tensor}
+        outputs = [port for port in program.outputs if port.tensor]
+        tensors = {name for port in outputs for name in (port.tensor, port.counter) if name}
+        found = plain.run_model(model, folder, inputs, sorted(tensors))
+        return {port.name: _used(port, found) for port in outputs}
+
+
+def _used(port: Port, found: Arrays) -> np.ndarray:
+    """An output, of whose room data may use a part."""
+    array = found[port.tensor]
+    if not port.counter:
+        return array
+    return array.take(range(int(found[port.counter][0])), port.axis)
 
 
 def export(graph: Graph, folder: str) -> Tuple[str, Program]:
     """Write what ``graph`` is lowered to in fp32 as an ONNX file for onnxruntime.
 
-    Returns its path and the program, whose ports name its tensors.
+    Returns its path and the program, whose ports name its tensors.  PopART's own ops are standard
+    ones in it, where they can be.
     """
+    model, program = _standard(graph, folder)
+    path = os.path.join(folder, "model.onnx")
+    with open(path, "wb") as file:
+        file.write(model.SerializeToString())
+    return path, program
+
+
+def _standard(graph: Graph, folder: str) -> Tuple[Any, Program]:
+    """The ModelProto for onnxruntime, whose weights lie in ``folder``, and the program."""
     program = make_program(graph, "fp32", open_device("sim"), 1, os.path.join(folder, "weights"))
     import onnx
 
@@ -91,15 +91,13 @@ def export(graph: Graph, folder: str) -> Tuple[str, Program]:
     outputs = [port.tensor for port in program.outputs if port.tensor]
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in outputs)
+    plain.standardise(model.graph)
     _clear_names(model.graph)
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
             if entry.key == "location":
                 entry.value = os.path.basename(program.weights)
-    path = os.path.join(folder, "model.onnx")
-    with open(path, "wb") as file:
-        file.write(model.SerializeToString())
-    return path, program
+    return model, program
 
 
 def _clear_names(graph: Any) -> None:

@@ -69,18 +69,13 @@ def of_example(name: str, batch: Optional[int], quick: bool = False) -> Subject:
     weights = examples.Weights(seed=0)
     outline = example.build(batch, examples.Weights(seed=None))
 
-    def reference(built: Computation, feeds: Arrays) -> Reference:
-        if example.reference is not None:
-            return Reference("written anew", example.reference(feeds, weights))
-        return Reference("onnxruntime", accuracy.run_lowered(built.graph, feeds))
-
     return Subject(
         name=name,
         kind="macro",
         build=lambda: example.build(batch, weights),
         compile=_compile,
         feeds=lambda executable: example.inputs(batch, np.random.default_rng(0)),
-        reference=reference,
+        reference=_reference,
         group=example.group,
         model=example.model or example.name,
         batch=batch,
@@ -106,9 +101,7 @@ def of_row(name: str, number: int) -> Subject:
         build=lambda: table.build(row, Weights(seed=0)),
         compile=_compile,
         feeds=lambda executable: random_feeds(executable.arguments),
-        reference=lambda built, feeds: Reference(
-            "onnxruntime", accuracy.run_lowered(built.graph, feeds)
-        ),
+        reference=_reference,
         group="layer-based" if table.kind == "layers" else "micro",
         model=name,
         runs=table.runs,
@@ -149,6 +142,10 @@ def random_feeds(
         else:
             feeds[name] = generator.integers(0, 2, kind.dims).astype(dtype)
     return feeds
+
+
+def _reference(built: Computation, feeds: Arrays) -> Reference:
+    return Reference("onnxruntime", accuracy.run_lowered(built.graph, feeds))
 
 
 def _compile(built: Computation, device: Optional[str], precision: str) -> Any:

@@ -368,6 +368,15 @@ def test_the_lowered_model_runs_in_plain_onnxruntime():
     np.testing.assert_array_equal(found["y"], np.maximum(x, 0))
 
 
+@pytest.mark.parametrize(
+    "name", ["bert_base", "crnn", "ssd_vgg16", "dssd", "faster_rcnn", "mask_rcnn"]
+)
+def test_networks_with_kernels_and_ops_of_popart_have_a_reference(name, device):
+    how = Conditions(device=device, runs=1, warm_up=1)
+    record = measure(of_example(name, None, quick=True), how, lambda text: None)
+    assert record["reference"] == "onnxruntime" and record["deviation"] < 1e-4
+
+
 def test_what_only_popart_can_express_is_held_against_the_simulator(device):
     def build():
         with Computation() as c:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from aimatrix.checks import assert_close, assert_counts, in_double, run, sigmoid, softmax
 from odla_ipu.examples import deepinterest, dien, gcn, ncf, widedeep
+from odla_ipu.examples.common import farmhash
 from scipy.sparse import csr_matrix
 
 from odla_ipu import examples
@@ -333,3 +334,31 @@ def test_pubmed_of_full_size(device):
 def test_a_batch_of_graphs_is_refused():
     with pytest.raises(InvalidParameter, match="accepted: 1, the whole graph"):
         gcn.network(2, examples.Weights(seed=None))
+
+
+@pytest.mark.parametrize(
+    "text, number",
+    [  # of the original C++ code
+        ("", 11160318154034397263),
+        ("@/_", 6633295984882083966),
+        (":,^#Q", 10062077754487121564),
+        ("#se!Pw;V", 8322526862850771752),
+        ("LiMZBtfm} Q~a0bg", 18379347122195930961),
+        (":V']Nhf9`T^MUL de", 372010351013082382),
+        ("mE0:2e|$Hovfx:6FWd4&{u?@(wYWf@eX", 3730302199141757206),
+        ("dZ!RK5A^#rUi\"'xMj1k01ACRhS6n+=^ 6", 18240851964460835626),
+        ("Machine-op-inspct", 6986657947989428911),
+        ("x" * 64, 6916188127298655160),
+    ],
+)
+def test_fingerprints_are_those_of_farmhash(text, number):
+    assert farmhash.fingerprint(text.encode()) == number
+
+
+def test_hashed_columns_have_tensorflows_numbers():
+    """The numbers that TensorFlow's own tests of hash buckets and sparse crosses expect."""
+    assert farmhash.bucket("a", 2**64) == 12917804110809363939
+    row = ["batch1-FC1-F1", "batch1-FC2-F1", "batch1-FC3-F1"]
+    assert farmhash.cross(row, 2**63 - 1) == 1971693436396284976
+    with pytest.raises(InvalidParameter, match="65 bytes; accepted: 64"):
+        farmhash.bucket("x" * 65, 9)
