@@ -62,7 +62,7 @@ def test_the_width_of_a_line(size, width, expected):
 
 @pytest.mark.parametrize(
     ("size", "dims"),
-    [((320, 320), (320, 320)), ((1280, 640), (320, 640)), ((100, 3), (32, 96)), ((1, 1), (32, 32))],
+    [((320, 320), (320, 320)), ((1920, 960), (480, 960)), ((100, 3), (32, 96)), ((1, 1), (32, 32))],
 )
 def test_a_page_has_sides_of_whole_multiples(size, dims):
     assert ocr.preprocess_page(Image.new("RGB", size)).shape == (1, 3, *dims)
@@ -76,10 +76,33 @@ def test_regions_become_boxes_from_top_to_bottom():
     scores[0, 0, 30:32, 80:90] = 0.9  # too thin
     scores[0, 0, 52:60, 60:90] = 0.4  # too unsure
     upper, lower = ocr.text_boxes(scores, (192, 128))
-    # (40 x 10) grows by 400 * 1.6 / 100 = 6.4, (40 x 8) by 320 * 1.6 / 96 = 5.3; then doubled.
-    assert upper[:4] == (27, 3, 133, 49)
-    assert lower[:4] == (9, 69, 111, 107)
+    # (40 x 10) grows by 400 * 2 / 100 = 8, (40 x 8) by 320 * 2 / 96 = 6.7; then doubled.
+    assert upper[:4] == (24, 0, 136, 52)
+    assert lower[:4] == (7, 67, 113, 109)
     assert upper.score == pytest.approx(0.8) and lower.score == pytest.approx(0.9)
+
+
+def test_lines_are_in_the_order_of_reading():
+    image = Image.new("L", (200, 100))
+    places = [
+        (160, 11, 190, 29),
+        (10, 10, 50, 30),
+        (5, 35, 95, 52),
+        (60, 60, 90, 80),
+        (10, 62, 42, 78),
+    ]
+    for index, place in enumerate(places):
+        image.putpixel(place[:2], index + 1)
+    pieces = ocr.lines(image, [ocr.Box(*place, 1.0) for place in places])
+    # Two columns, a line, and two pieces that are less than their height apart.
+    assert [piece.getextrema()[1] for piece in pieces] == [2, 1, 3, 5]
+    assert [piece.size for piece in pieces] == [(40, 20), (30, 18), (90, 17), (80, 20)]
+    assert ocr.lines(image, []) == []
+
+
+def test_one_width_for_all_lines():
+    pieces = [Image.new("RGB", size) for size in ((10, 48), (500, 48), (700, 96))]
+    assert ocr.width_of(pieces) == 512 and ocr.width_of(pieces[:1]) == ocr.width_of([]) == 320
 
 
 def test_a_ring_is_one_region_and_boxes_stay_in_the_image():

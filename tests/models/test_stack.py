@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 from click.testing import CliRunner
 from models import cnn, zoo
+from PIL import Image, ImageDraw, ImageFont
 
 import odla_ipu as odla
 from odla_ipu import ocr
@@ -128,3 +129,54 @@ def test_demo_reads_an_image(tmp_path, device):
     )
     assert done.exit_code == 0, done.output
     assert "read:   From a file 42" in done.output
+
+
+PROSE = """
+the model reads each line of this page with two trained networks and compares what was drawn
+with what it saw while numbers such as 2026 or 4096 stand between words about tiles memory
+exchange compute graph vector kernel session device engine shape value constant stream batch
+"""
+
+
+def page(seed, size):
+    """An image of 20 lines of words that were drawn by chance, and the lines."""
+    generator = np.random.RandomState(seed)
+    lines = [
+        " ".join(generator.choice(PROSE.split(), generator.randint(4, 8))).capitalize()
+        + generator.choice([".", ",", ""])
+        for _ in range(20)
+    ]
+    image = Image.new("RGB", (960, 1100), "white")
+    for index, line in enumerate(lines):
+        place = (40, 30 + 52 * index)
+        font = ImageFont.load_default(size)
+        ImageDraw.Draw(image).text(place, line, fill="black", font=font)
+    return image, lines
+
+
+def edits(one, other):
+    """The least number of characters to change, add or leave out (Levenshtein)."""
+    before = list(range(len(other) + 1))
+    for row, a in enumerate(one, 1):
+        now = [row]
+        for column, b in enumerate(other, 1):
+            now.append(min(now[-1] + 1, before[column] + 1, before[column - 1] + (a != b)))
+        before = now
+    return before[-1]
+
+
+@pytest.mark.parametrize("seed, size", [(0, 28), (1, 34)])
+def test_a_page_is_read_with_one_wrong_character_in_200(seed, size, tmp_path, device):
+    for name in ("ppocr_rec", "ppocr_det"):
+        zoo.fetch(zoo.by_name(name))
+    image, lines = page(seed, size)
+    image.save(str(tmp_path / "page.png"))
+    done = CliRunner().invoke(
+        main, ["demo", "--device", device, "--image", str(tmp_path / "page.png")]
+    )
+    assert done.exit_code == 0, done.output
+    read = [
+        line.split("read:   ")[1] for line in done.output.splitlines() if line.startswith("read:")
+    ]
+    assert len(read) == 20
+    assert edits("\n".join(read), "\n".join(lines)) <= len("\n".join(lines)) / 200
