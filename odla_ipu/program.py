@@ -101,7 +101,7 @@ def make_program(
 def peak_bytes(graph: Graph) -> int:
     """The most bytes that values which are not constants take at one time, in order of the nodes.
 
-    Those inside control flow are left out.
+    While control flow runs, those of its largest body count, too.
     """
     nodes = graph.used_nodes()
     last = {value: index for index, node in enumerate(nodes) for value in node.operands()}
@@ -116,7 +116,7 @@ def peak_bytes(graph: Graph) -> int:
         for value in node.outputs:
             alive += _bytes(value)
             ends[last.get(value, index)] += _bytes(value)
-        most = max(most, alive)
+        most = max(most, alive + max(map(peak_bytes, node.bodies), default=0))
         alive -= ends[index]
     return most
 

@@ -40,6 +40,17 @@ def test_without_a_seed_they_take_no_memory():
     assert process.memory_info().rss - before < 200 << 20
 
 
+def test_values_inside_loops_take_memory():
+    with odla.Computation() as c:
+        x = odla.argument("x", (1 << 10, 1))
+        with odla.loop(3) as loop:
+            state = loop.variable(x)
+            square = odla.mul(state, odla.transpose(state, (1, 0)))
+            loop.next(state, odla.reduce_sum(square, axes=(1,)))
+        odla.output(loop.results[0])
+    assert memory.needed(c) - memory.BASE > memory.ROUNDS * (4 << 20)
+
+
 def test_only_trained_numbers_count():
     weights = Weights()
     weights.normal("a", (3, 4), 1.0)
