@@ -334,3 +334,76 @@ def test_multi_conv():
     # The bias is added after the padding of the output.
     np.testing.assert_allclose(a[..., 0], np.broadcast_to(bias[None, :, None], a[..., 0].shape))
     np.testing.assert_allclose(b, second, rtol=1e-5, atol=1e-5)
+
+
+def product(o, ids):
+    return o.matmul([ids[0], ids[1]])
+
+
+SUMS = {
+    "a row": ((4,), lambda o, i: o.add([product(o, i), i[2]]), lambda y, c: y + c),
+    "before": ((4,), lambda o, i: o.add([i[2], product(o, i)]), lambda y, c: y + c),
+    "a column": ((3, 1), lambda o, i: o.add([product(o, i), i[2]]), lambda y, c: y + c),
+    "a scalar": ((), lambda o, i: o.add([product(o, i), i[2]]), lambda y, c: y + c),
+    "more": ((2, 3, 4), lambda o, i: o.add([product(o, i), i[2]]), lambda y, c: y + c),
+    "two": (
+        (3, 4),
+        lambda o, i: o.add([o.add([product(o, i), product(o, i)]), i[2]]),
+        lambda y, c: y + y + c,
+    ),
+    "itself": (
+        (3, 4),
+        lambda o, i: o.add([o.add([product(o, i)] * 2), i[2]]),
+        lambda y, c: y + y + c,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SUMS))
+def test_sums_of_products(name):
+    shape, make, wanted = SUMS[name]
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(3, 5)).astype("f4"), rng.normal(size=(5, 4)).astype("f4")
+    c = np.asarray(rng.normal(size=shape), "f4")
+    (got,) = run(lambda _, o, i: make(o, i), {"a": a, "b": b, "c": c})
+    np.testing.assert_allclose(got, wanted(a @ b, c), rtol=1e-5, atol=1e-5)
+
+
+def test_a_product_that_is_read_twice():
+    def make(b, o, i):
+        y = product(o, i)
+        return [o.add([y, i[2]]), o.relu([y]), y]
+
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(3, 5)).astype("f4"), rng.normal(size=(5, 4)).astype("f4")
+    c = np.float32([1, 2, 3, 4])
+    got = run(make, {"a": a, "b": b, "c": c})
+    for one, wanted in zip(got, [a @ b + c, np.maximum(a @ b, 0), a @ b]):
+        np.testing.assert_allclose(one, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_product_that_only_a_branch_reads():
+    """It is computed outside; so is what a loop around the sum would compute again and again."""
+
+    def make(b, o, i):
+        y = product(o, i)
+        then, other = b.createSubgraphBuilder(), b.createSubgraphBuilder()
+        for body in (then, other):
+            body.addInputTensorFromParentGraph(y)
+            body.addInputTensorFromParentGraph(i[2])
+        then.addOutputTensor(then.aiOnnxOpset11.add([y, i[2]]))
+        other.addOutputTensor(other.aiOnnxOpset11.neg([i[2]]))
+        return o.logical_if([i[3]], 1, other, then)[0]
+
+    a, b, c = np.float32([[1, 2]]), np.float32([[3], [4]]), np.float32([[5]])
+    for go, wanted in ((True, 16), (False, -5)):
+        (got,) = run(make, {"a": a, "b": b, "c": c, "go": np.array(go)})
+        assert got.tolist() == [[wanted]]
+
+
+def test_a_sum_of_a_product_without_rows_or_terms():
+    for shapes in (((0, 5), (5, 4)), ((3, 0), (0, 4)), ((3, 5), (5, 0))):
+        a, b = (np.ones(shape, "f4") for shape in shapes)
+        c = np.ones((1, b.shape[1]), "f4")
+        (got,) = run(lambda _, o, i: o.add([product(o, i), i[2]]), {"a": a, "b": b, "c": c})
+        np.testing.assert_array_equal(got, a @ b + c)

@@ -54,11 +54,19 @@ def _body(e: Emitter, graph: "Graph", name: str) -> Any:
 
     inside = e.subgraph(graph, {})
     proto = onnx.GraphProto(name=name)
-    for tensor in graph.outputs:
-        output = inside("Identity", inside.value(tensor))
-        proto.output.append(_info(output, tensor))
-    proto.node.extend(inside.nodes)
+    _end(proto, inside, [inside.value(tensor) for tensor in graph.outputs], graph.outputs)
     return proto
+
+
+def _end(proto: Any, inside: Emitter, names: List[str], tensors: "List[Tensor]") -> None:
+    """Add nodes and outputs. What is not made in the body, or leaves it twice, is copied."""
+    left = set()
+    for name, tensor in zip(names, tensors):
+        if name not in inside.produced or name in left:
+            name = inside("Identity", name)
+        left.add(name)
+        proto.output.append(_info(name, tensor))
+    proto.node.extend(inside.nodes)
 
 
 def _info(name: str, tensor: "Tensor") -> Any:
@@ -98,16 +106,14 @@ def _loop_body(e: Emitter, body: "Graph") -> Any:
         names[tensor.id] = e.fresh()
         proto.input.append(_info(names[tensor.id], tensor))
     count = body.inputs[0]
-    cast = e.fresh()
-    names[count.id] = cast
+    if count.used:
+        cast = names[count.id] = e.fresh()
+        kind = ELEMENT_TYPES[count.dtype]
+        proto.node.append(onnx.helper.make_node("Cast", [iteration], [cast], to=kind))
     inside = e.subgraph(body, names)
-    kind = ELEMENT_TYPES[count.dtype]
-    proto.node.append(onnx.helper.make_node("Cast", [iteration], [cast], to=kind))
-    for position, tensor in enumerate(body.outputs):
-        name = inside.value(tensor)
-        name = inside.reshape(name, ()) if position == 0 else inside("Identity", name)
-        proto.output.append(_info(name, tensor))
-    proto.node.extend(inside.nodes)
+    results = [inside.value(tensor) for tensor in body.outputs]
+    results[0] = inside.reshaped(results[0], body.outputs[0].shape, ())
+    _end(proto, inside, results, body.outputs)
     return proto
 
 
@@ -131,9 +137,7 @@ def _scan(e: Emitter, op: "Op", x: List[str]) -> List[str]:
     for tensor in body.inputs:
         proto.input.append(_info(names[tensor.id], tensor))
     inside = e.subgraph(body, names)
-    for tensor in body.outputs:
-        proto.output.append(_info(inside("Identity", inside.value(tensor)), tensor))
-    proto.node.extend(inside.nodes)
+    _end(proto, inside, [inside.value(tensor) for tensor in body.outputs], body.outputs)
     lists = [
         "scan_input_axes",
         "scan_input_directions",

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from ..ir import Op, Tensor
 
 
-@emits("Add", "Sub", "Mul", "Div", "Pow")
+@emits("Add")
+def _add(e: Emitter, op: "Op", x: List[str]) -> str:
+    return e.sum(x[0], _aligned(e, op, x[1]))
+
+
+@emits("Sub", "Mul", "Div", "Pow")
 def _arithmetic(e: Emitter, op: "Op", x: List[str]) -> str:
     return e(op.type, x[0], _aligned(e, op, x[1]))
 

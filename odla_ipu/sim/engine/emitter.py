@@ -127,6 +127,10 @@ class Emitter:
         """Names of values that nodes of this graph give."""
         self.leaving: Set[str] = set()
         """Names of values that are outputs of the model."""
+        self.summed: Set[Op] = set()
+        """Matrix products that are emitted with the Add that reads them."""
+        self.unsummed_products: Dict[str, Tuple[str, str]] = {}
+        """The matrices of such a product until then, by its name."""
         self.strided_groups = False
         self.draws: List[Any] = []
         """Random inputs."""
@@ -244,6 +248,22 @@ class Emitter:
     ) -> str:
         last = self.ints(steps) if steps is not None else ""
         return self("Slice", name, self.ints(starts), self.ints(ends), self.ints(axes), last)
+
+    # Products.
+
+    def unsummed(self, a: str, b: str) -> str:
+        """A name for the product of two matrices that an Add will read."""
+        name = self.fresh()
+        self.root.unsummed_products[name] = (a, b)
+        return name
+
+    def sum(self, a: str, b: str) -> str:
+        """a + b, where either may be such a product."""
+        products = self.root.unsummed_products
+        for product, other in ((a, b), (b, a)):
+            if product in products:
+                return self("Gemm", *products.pop(product), other)
+        return self("Add", a, b)
 
     # float16.
 

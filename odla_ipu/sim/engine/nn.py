@@ -1,15 +1,17 @@
 """Neural-network ops: products, convolutions, pooling, normalisation, softmax, resizing."""
 
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Set
 
 import numpy as np
 
+from ..ir import all_ops
 from ..shapes.linear import convolutions
 from .emitter import GRAPHCORE, Emitter, emits
 from .interpolation import emit_resize
 
 if TYPE_CHECKING:
-    from ..ir import Op
+    from ..ir import Graph, Op
 
 
 def _given(op: "Op", *names: str) -> Dict[str, Any]:
@@ -24,7 +26,39 @@ def _given(op: "Op", *names: str) -> Dict[str, Any]:
 
 @emits("MatMul")
 def _matmul(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e("MatMul", x[0], x[1])
+    return e.unsummed(x[0], x[1]) if op in e.root.summed else e("MatMul", x[0], x[1])
+
+
+def summed_products(graph: "Graph") -> "Set[Op]":
+    """The matrix products that only an Add next to them reads: the sum is one Gemm."""
+    graphs = [graph, *(body for op in all_ops(graph) for body in op.bodies)]
+    ops = [op for one in graphs for op in one.ops]
+    readers = Counter(id(tensor) for op in ops for tensor in op.inputs)
+    readers.update(id(tensor) for one in graphs for tensor in one.outputs)
+    found: Set[Op] = set()
+    for one in graphs:
+        sums = {product for product in map(_summed, one.ops) if product is not None}
+        found.update(op for op in one.ops if op in sums and readers[id(op.result)] == 1)
+    return found
+
+
+def _summed(op: "Op") -> "Optional[Op]":
+    """A product of matrices that the op adds something to; at most one."""
+    if (op.domain, op.type) != ("", "Add") or op.attributes.get("axis") is not None:
+        return None
+    for index in range(2):
+        tensor, other = op.operand(index), op.operand(1 - index)
+        product = tensor.producer
+        if (
+            product is not None
+            and (product.domain, product.type) == ("", "MatMul")
+            and tensor.dtype == np.float32
+            and tensor.shape == op.result.shape
+            and all(len(product.operand(place).shape) == 2 for place in range(2))
+            and len(other.shape) <= 2
+        ):
+            return product
+    return None
 
 
 @emits("Gemm")

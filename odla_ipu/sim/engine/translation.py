@@ -117,6 +117,8 @@ class _Translator:
         self._settings = settings
         self._emitter = Emitter(settings.rounding)
         self._emitter.strided_groups = settings.strided_groups
+        if not settings.check_floats:  # which looks at each product
+            self._emitter.summed = nn.summed_products(graph)
         self._inputs: List[Port] = []
         self._entries: List[Port] = []
 
