@@ -1,7 +1,7 @@
 """The host's copy of a session's weights."""
 
 import os
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Set, Union
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from .exceptions import popart_exception, popart_runtime_error
 class HostWeights:
     """Weights by tensor id; the model's own data are used in place until one is written.
 
-    ``changed``: they differ from what the device has.
+    ``changed``: those that differ from what the device has.
     """
 
     def __init__(self, graph: ir.Graph):
         self._tensors = {tensor.id: tensor for tensor in graph.variables if tensor.used}
         self._written: Dict[str, np.ndarray] = {}
-        self.changed = False
+        self.changed: Set[str] = set()
 
     @property
     def ids(self) -> List[str]:
@@ -58,13 +58,13 @@ class HostWeights:
             new = np.empty_like(old)
             _bytes(new)[...] = _bytes(source)
             self._written[id] = new
-            self.changed = True
+            self.changed.add(id)
 
     def apply(self, graph: ir.Graph) -> None:
         """Give the graph's tensors the weights."""
         for id, array in self._written.items():
             graph.tensors[id].data = array
-        self.changed = False
+        self.changed.clear()
 
 
 def _bytes(array: np.ndarray) -> np.ndarray:

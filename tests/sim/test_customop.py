@@ -550,7 +550,7 @@ def test_what_only_the_engine_reads_stays_there(monkeypatch):
         plans.append(plan)
         return engine.load(plan)
 
-    monkeypatch.setattr("odla_ipu.sim.session.load", load)
+    monkeypatch.setattr("odla_ipu.sim.session_base.load", load)
 
     def make(b, ops, ids):
         x = ops.relu([ops.neg([ops.abs(ids)])])

@@ -295,18 +295,6 @@ def test_moved_external_weights(tmp_path):
     assert np.fromfile(old, np.float32).tolist() == [3, 4]
 
 
-def test_training_is_refused():
-    builder, y = _model()
-    with pytest.raises(popart.popart_exception, match="does not train"):
-        popart.TrainingSession(
-            builder.getModelProto(),
-            popart.DataFlow(1, {}),
-            y,
-            popart.ConstSGD(0.1),
-            popart.DeviceManager().createCpuDevice(),
-        )
-
-
 def test_argument_types():
     builder, _ = _model()
     with pytest.raises(TypeError, match="deviceInfo"):

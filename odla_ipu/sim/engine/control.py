@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 import numpy as np
 
+from . import updates
 from .emitter import ELEMENT_TYPES, GRAPHCORE, Emitter, compute_type, emits
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ def written_inputs(op: "Op") -> Dict[int, int]:
     """The number of the output that each input that the op overwrites takes."""
     if op.instance is not None:
         return {}
+    if op.domain == updates.DOMAIN and "writes" in op.attributes:
+        operands = op.attributes["operands"]
+        return {operands.index(name): place for place, name in enumerate(op.attributes["writes"])}
     if op.type == "CopyVarUpdate":
         return {0: 0}
     if op.type == "BatchNormalization" and len(op.outputs) == 5:

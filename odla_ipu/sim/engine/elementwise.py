@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, List, Sequence
 
 import numpy as np
 
+from ..exceptions import popart_exception
 from .emitter import (
     ELEMENT_TYPES,
     FLOAT16_MAX,
@@ -14,6 +15,7 @@ from .emitter import (
     emits,
     wide_type,
 )
+from .rand import draw
 
 if TYPE_CHECKING:
     from ..ir import Op, Tensor
@@ -187,22 +189,42 @@ def _cast(e: Emitter, op: "Op", x: List[str]) -> str:
 # Copies.
 
 
-@emits("Identity", "Dropout", exact=True, native=True)
-def _copy(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
-    """Dropout is active in training only; its mask is all true."""
-    results = [e("Identity", x[0])]
+@emits("Identity", exact=True, native=True)
+@emits("Detach", "Nop", "TensorRemap", domain=GRAPHCORE, exact=True, native=True)
+def _copy(e: Emitter, op: "Op", x: List[str]) -> str:
+    return e("Identity", x[0])
+
+
+@emits("Dropout", native=True)
+def _dropout(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
+    """Active in training only; elsewhere its mask is all true."""
+    mask, result = _dropped(e, op, x[0], op.operand(0).shape)
     if len(op.outputs) > 1 and op.outputs[1] is not None:
-        results.append(_filled(e, op.operand(0), True, np.bool_))
-    return results
+        return [result, mask or _filled(e, op.operand(0), True, np.bool_)]
+    return [result]
+
+
+@emits("ShapedDropout", domain=GRAPHCORE, native=True)
+def _shaped_dropout(e: Emitter, op: "Op", x: List[str]) -> str:
+    return _dropped(e, op, x[0], op.attributes["shape"])[1]
+
+
+def _dropped(e: Emitter, op: "Op", name: str, shape: Sequence[int]) -> Sequence[str]:
+    """The mask of what is kept ("" where all is), and that divided by its share."""
+    ratio = op.attributes.get("ratio", 0.5)
+    if not e.root.training or ratio == 0:
+        return "", e("Identity", name)
+    if e.parent is not None:
+        raise popart_exception(f"{op.label}: the stand-in does not train Dropout inside of a body")
+    drawn = draw(e, op, shape, False, 0.0, 1.0)
+    mask = e("GreaterOrEqual", drawn, e.const(np.float32(ratio)))
+    factor = e("Mul", e.cast(mask, np.float32), e.const(np.float32(1 / (1 - ratio))))
+    e.dropped[op.result.id] = factor
+    return mask, e("Mul", name, factor)
 
 
 def _filled(e: Emitter, like: "Tensor", value: object, dtype: object) -> str:
     return e("Expand", e.const(value, dtype), e.ints(like.shape))
-
-
-@emits("Detach", "Nop", "ShapedDropout", "TensorRemap", domain=GRAPHCORE, exact=True, native=True)
-def _graphcore_copy(e: Emitter, op: "Op", x: List[str]) -> str:
-    return e("Identity", x[0])
 
 
 # ai.graphcore.

@@ -131,6 +131,9 @@ class Emitter:
         """Matrix products that are emitted with the Add that reads them."""
         self.unsummed_products: Dict[str, Tuple[str, str]] = {}
         """The matrices of such a product until then, by its name."""
+        self.training = False
+        self.dropped: Dict[str, str] = {}
+        """What Dropout multiplied by, by the id of its result."""
         self.strided_groups = False
         self.draws: List[Any] = []
         """Random inputs."""

@@ -1,6 +1,6 @@
 """Resizing along any axes: nearest, linear and cubic, with ONNX's coordinate transformations."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, List, Tuple
 
 import numpy as np
 
@@ -46,8 +46,26 @@ def emit_resize(
             index = np.clip(_nearest(positions, nearest), 0, before - 1)
             name = e("Gather", name, e.const(index, np.int64), axis=axis)
         else:
-            name = _multiply(e, name, _weights(positions, before, mode), axis, len(shape))
+            name = multiply(e, name, _weights(positions, before, mode), axis, len(shape))
     return name
+
+
+def axis_matrices(
+    op: "Op", scales: np.ndarray, mode: str, coordinates: str, nearest: str
+) -> List[Tuple[int, np.ndarray]]:
+    """Each resized axis and its matrix [outputs, inputs]."""
+    found = []
+    for axis, (before, after) in enumerate(zip(op.operand(0).shape, op.result.shape)):
+        if before == after and scales[axis] == 1:
+            continue
+        positions = _coordinates(before, after, float(scales[axis]), coordinates)
+        if mode == "nearest":
+            index = np.clip(_nearest(positions, nearest), 0, before - 1).astype(int)
+            matrix = np.eye(before, dtype=np.float32)[index]
+        else:
+            matrix = _weights(positions, before, mode)
+        found.append((axis, matrix))
+    return found
 
 
 def _coordinates(before: int, after: int, scale: float, mode: str) -> np.ndarray:
@@ -99,7 +117,7 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
     return np.where(distance <= 1, near, far)
 
 
-def _multiply(e: Emitter, name: str, matrix: np.ndarray, axis: int, rank: int) -> str:
+def multiply(e: Emitter, name: str, matrix: np.ndarray, axis: int, rank: int) -> str:
     """Contract ``axis`` with the matrix's second axis."""
     if axis == rank - 1:
         return e("MatMul", name, e.const(matrix.T))

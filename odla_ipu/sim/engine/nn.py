@@ -1,14 +1,14 @@
 """Neural-network ops: products, convolutions, pooling, normalisation, softmax, resizing."""
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Set
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from ..ir import all_ops
 from ..shapes.linear import convolutions
 from .emitter import GRAPHCORE, Emitter, emits
-from .interpolation import emit_resize
+from .interpolation import axis_matrices, emit_resize
 
 if TYPE_CHECKING:
     from ..ir import Graph, Op
@@ -363,13 +363,21 @@ def _softmax(e: Emitter, op: "Op", x: List[str]) -> str:
 
 @emits("Resize", "Upsample", static=(1, 2, 3))
 def _resize(e: Emitter, op: "Op", x: List[str]) -> str:
-    scales = _scales(op)
+    return emit_resize(e, op, x[0], _scales(op), *_resize_modes(op))
+
+
+def resize_matrices(op: "Op") -> List[Tuple[int, np.ndarray]]:
+    """What each resized axis is multiplied by: [new, old]."""
+    return axis_matrices(op, _scales(op), *_resize_modes(op))
+
+
+def _resize_modes(op: "Op") -> Tuple[str, str, str]:
+    """The mode, the transformation of coordinates, and how the nearest is chosen."""
     mode = op.attributes.get("mode", "nearest")
     if op.type == "Upsample" or (op.version < 11 and mode == "nearest"):
-        return emit_resize(e, op, x[0], scales, "nearest", "asymmetric", "floor")
+        return "nearest", "asymmetric", "floor"
     coordinates = op.attributes.get("coordinate_transformation_mode", "half_pixel")
-    nearest = op.attributes.get("nearest_mode", "round_prefer_floor")
-    return emit_resize(e, op, x[0], scales, mode, coordinates, nearest)
+    return mode, coordinates, op.attributes.get("nearest_mode", "round_prefer_floor")
 
 
 def _scales(op: "Op") -> np.ndarray:

@@ -4,7 +4,7 @@ The draws come from a counter-based generator: the same seed and the same sequen
 same numbers on every machine.
 """
 
-from typing import TYPE_CHECKING, List, NamedTuple
+from typing import TYPE_CHECKING, List, NamedTuple, Sequence
 
 import numpy as np
 
@@ -33,11 +33,18 @@ class Draw(NamedTuple):
 
 @emits("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 def _random(e: Emitter, op: "Op", x: List[str]) -> str:
-    from .translation import Port
-
     normal = op.type.startswith("RandomNormal")
     keys = (("mean", 0.0), ("scale", 1.0)) if normal else (("low", 0.0), ("high", 1.0))
     first, second = (float(op.attributes.get(key, default)) for key, default in keys)
-    port = Port(op.result.id, e.fresh(), np.dtype(np.float32), op.result.shape)
+    return draw(e, op, op.result.shape, normal, first, second)
+
+
+def draw(
+    e: Emitter, op: "Op", shape: Sequence[int], normal: bool, first: float, second: float
+) -> str:
+    """A random input of the model that belongs to an op."""
+    from .translation import Port
+
+    port = Port(op.result.id, e.fresh(), np.dtype(np.float32), tuple(shape))
     e.draws.append(Draw(port, normal, first, second))
     return port.name

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NATIVE_ACTIVATIONS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
 
 
-def _activations(op: "Op", count: int) -> Optional[List[str]]:
+def activations(op: "Op", count: int) -> Optional[List[str]]:
     """Names as onnxruntime has them; PopART's lists may leave out the last."""
     given = [name.lower() for name in op.attributes.get("activations") or []]
     if not given:
@@ -43,7 +43,7 @@ def _lstm(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
         [data, w, r, bias, lengths and e.cast(lengths, np.int32), h, c],
         3,
         hidden_size=hidden,
-        activations=_activations(op, 3),
+        activations=activations(op, 3),
     )
     if lengths:
         # The device's last output is that of the last time step, also for shorter sequences.
@@ -72,7 +72,7 @@ def _rnn(e: Emitter, op: "Op", x: List[str]) -> Sequence[str]:
         [data, w, r, bias, "", h],
         2,
         hidden_size=op.operand(2).shape[2],
-        activations=_activations(op, 1),
+        activations=activations(op, 1),
     )
 
 

@@ -8,14 +8,38 @@ import numpy as np
 from ..exceptions import popart_exception, popart_internal_exception
 from ..ir import Graph, Op, Tensor
 from ..mapping import Place, place_of
-from . import control, ctc, elementwise, nn, rand, recurrent, reductions, shaping, splines
+from . import (
+    control,
+    ctc,
+    elementwise,
+    gradients,
+    nn,
+    rand,
+    recurrent,
+    reductions,
+    shaping,
+    splines,
+    updates,
+)
 from .emitter import ELEMENT_TYPES, IR_VERSION, OPSET, Emitter, Rounding, compute_type
 
 MAPPING_VERSION = (1, 23)
 """First version of onnxruntime that is known to map initializers of a model given as bytes; for
 older ones the stand-in maps them."""
 
-FAMILIES = (control, ctc, elementwise, nn, rand, recurrent, reductions, shaping, splines)
+FAMILIES = (
+    control,
+    ctc,
+    elementwise,
+    gradients,
+    nn,
+    rand,
+    recurrent,
+    reductions,
+    shaping,
+    splines,
+    updates,
+)
 """Importing a family fills the tables of rules and of hosted ops."""
 
 
@@ -27,6 +51,8 @@ class Settings(NamedTuple):
     """Group normalisation takes channels g, g + G, ... into group g instead of a run of them."""
     check_floats: bool = False
     """A result that is infinite or NaN is an error of the run."""
+    training: bool = False
+    """Dropout is active."""
     variables: bool = False
     """Initializers may be written by ops, and keep what was written until the next run."""
 
@@ -117,6 +143,7 @@ class _Translator:
         self._settings = settings
         self._emitter = Emitter(settings.rounding)
         self._emitter.strided_groups = settings.strided_groups
+        self._emitter.training = settings.training
         if not settings.check_floats:  # which looks at each product
             self._emitter.summed = nn.summed_products(graph)
         self._inputs: List[Port] = []
