@@ -12,6 +12,7 @@ from . import errors
 from .computation import Computation, argument, constant, current_graph, output, variable
 from .errors import OdlaError, Status
 from .graph import Graph, Value, Variable
+from .optimizers import SGD, Adam
 from .types import (
     ElementType,
     InterpolationMode,
@@ -27,6 +28,8 @@ from .types import (
 from .version import VERSION as __version__
 
 __all__ = [
+    "SGD",
+    "Adam",
     "Computation",
     "ElementType",
     "Executable",

@@ -10,6 +10,7 @@ from .errors import InvalidParameter
 
 if TYPE_CHECKING:
     from .executable import Executable, Feed, Fetch
+    from .graph import Storage
 
 
 Shapes = Dict[int, Tuple[int, ...]]
@@ -37,6 +38,12 @@ class Runner:
         self.usage = device.usage
         self.session: Any = None
 
+    def refresh(self, values: "List[Storage]") -> None:
+        """Have host memory hold the newest numbers of variables before they are fed."""
+        for value in values:
+            if value.newer is not None:
+                value.fetch()
+
     def step(self, read: Dict[str, np.ndarray], written: Dict[str, np.ndarray]) -> Any:
         """PopART's step IO of arrays by tensor id."""
         return self.popart.PyStepIO(read, written)
@@ -56,6 +63,10 @@ class Runner:
             for recorder in RECORDERS:
                 recorder.add(self, start, end)
 
+    def close(self) -> None:
+        """Free the session."""
+        self.session = None
+
     def closed(self) -> InvalidParameter:
         return InvalidParameter(f"'{self.name}' is closed; compile it again")
 
@@ -67,7 +78,7 @@ class Binding:
     for several threads at once.
     """
 
-    __slots__ = ("_after", "_before", "_counts", "_runner", "_step", "owner")
+    __slots__ = ("_after", "_before", "_counts", "_runner", "_shown", "_step", "_values", "owner")
 
     def __init__(
         self,
@@ -86,8 +97,12 @@ class Binding:
         """Outputs with their place, where their size is written, and their array."""
         read: Dict[str, np.ndarray] = {}
         written: Dict[str, np.ndarray] = {}
-        variables = executable.variables
-        fed = [(feed, variables[feed.name]) for feed in executable.variable_feeds]
+        self._values = list(executable.values.values())
+        """What a training program may have newer numbers of."""
+        self._shown = bool(self._values) and any(
+            fetch.source in executable.values for fetch in executable.fetches
+        )
+        fed = [(feed, executable.values[feed.name].fetch()) for feed in executable.variable_feeds]
         for feed, array in [*zip(executable.feeds, inputs), *fed]:
             if feed.staged is not None:
                 staged = np.empty(feed.staged, feed.device_type.dtype)
@@ -118,10 +133,15 @@ class Binding:
 
         Raises InvalidParameter when the executable is closed, and the device's errors.
         """
+        if self._values:
+            self._runner.refresh(self._values)
         for feed, array, staged in self._before:
             np.copyto(staged, feed.converted(array))
         if self._step is not None:
             self._runner.run(self._step)
+        if self._shown:
+            for value in self._values:
+                value.fetch()
         if self._after:
             with np.errstate(all="ignore"):
                 for target, source in self._after:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 import numpy as np
 
 from . import interpreter
-from .errors import InvalidParameter
+from .errors import InvalidParameter, UnsupportedOp
 from .graph import Graph, Value, Variable, specialise, walk
 from .types import Dim, ValueType, check_shape, element_type, format_shape, known
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .device import Device
     from .dynamic import DynamicExecutable
     from .executable import Executable
+    from .optimizers import Optimizer
 
 _open = threading.local()
 
@@ -145,6 +146,17 @@ class Computation:
         """
         return Computation(graph=specialise(self.graph, shapes))
 
+    def differentiate(self, loss: Optional[str] = None) -> None:
+        """Say which output training makes smaller: one element of floats.
+
+        Without a name it is the first that is such.  What is trained are the variables of floats.
+        Raises InvalidParameter where there is no such output, or no such variable.
+        """
+        from .training import loss_of, trainable
+
+        trainable(self.graph)
+        self.graph.loss = loss_of(self.graph, loss)
+
     def compile(
         self,
         device: "Union[str, Device, None]" = None,
@@ -154,6 +166,7 @@ class Computation:
         num_ipus: int = 1,
         batches_per_step: int = 1,
         cache: "Union[str, os.PathLike[str], None]" = None,
+        optimizer: "Optional[Optimizer]" = None,
     ) -> "Union[Executable, DynamicExecutable]":
         """Compile for ``device`` (``auto``, ``sim``, ``ipu``, ``ipu_model``; ``ODLA_IPU_DEVICE``).
 
@@ -166,6 +179,9 @@ class Computation:
         1 and more; one of rank 0 serves all, and as an output is that of the last.  ``cache`` is a
         folder that keeps compiled programs for later processes.
 
+        With an ``optimizer`` each batch of a run also changes the variables, so that the loss (see
+        :meth:`differentiate`) gets smaller; it is computed in fp32.
+
         Raises InvalidParameter when a shape stays open or an argument is wrong, DeviceUnavailable
         when the named device cannot be used, OutOfMemory when it is too small.
         """
@@ -174,6 +190,7 @@ class Computation:
         from .executable import Settings, compile_graph
         from .passes import PRECISIONS
         from .passes.shapes import with_batch
+        from .training import check_training
 
         if not isinstance(precision, str) or precision not in PRECISIONS:
             raise InvalidParameter(
@@ -189,9 +206,16 @@ class Computation:
         if batch is not None:
             graph = with_batch(graph, batch)
         _check(graph)
+        if optimizer is not None:
+            check_training(graph, optimizer, precision)
         folder = None if cache is None else os.path.abspath(os.fsdecode(cache))
-        settings = Settings(device, precision, num_ipus, batches_per_step, folder)
+        settings = Settings(device, precision, num_ipus, batches_per_step, folder, optimizer)
         if is_dynamic(graph):
+            if optimizer is not None:
+                raise UnsupportedOp(
+                    f"'{graph.name}' has shapes that depend on computed values; such computations "
+                    "are not trained"
+                )
             return DynamicExecutable(graph, settings)
         return compile_graph(graph, settings)
 

@@ -15,11 +15,13 @@ from .container import Content, FileContent
 from .custom import find_kernel
 from .device import Device, open_device, recording, translate
 from .errors import BadFile, InvalidParameter, UnsupportedType
-from .graph import Graph
+from .graph import Graph, Storage
 from .memory import release_pages
+from .optimizers import Optimizer
 from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
 from .program import KIND, Port, Program, from_file, make_program, to_file, variable_sections
+from .trainer import Trainer
 from .types import ValueType, product
 
 _WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -37,6 +39,7 @@ class Settings(NamedTuple):
     num_ipus: int = 1
     batches_per_step: int = 1
     cache: Optional[str] = None
+    optimizer: Optional[Optimizer] = None
 
 
 def compile_graph(graph: Graph, settings: Settings) -> "Executable":
@@ -74,7 +77,12 @@ def _compile(graph: Graph, device: Device, settings: Settings) -> "Executable":
     try:
         weights = os.path.join(folder, "weights")
         program = make_program(
-            graph, settings.precision, device, settings.batches_per_step, weights
+            graph,
+            settings.precision,
+            device,
+            settings.batches_per_step,
+            weights,
+            settings.optimizer,
         )
         release_pages(one.data for one in graph.constants() if one.data is not None)
         return Executable(program, device, folder, cache=settings.cache)
@@ -104,7 +112,11 @@ class Executable:
         self.precision = program.precision
         self.num_ipus = program.num_ipus
         self.batches_per_step = program.batches
-        self.runner = Runner(program.name, program.ops, device)
+        self.runner: Runner = (
+            Runner(program.name, program.ops, device)
+            if program.training is None
+            else Trainer(program, device)
+        )
         self._program = program
         self._device = device
         self._file = ""
@@ -122,7 +134,9 @@ class Executable:
             device.usage.load(program.size)
         # Not a method: a reference to self would keep it alive for ever.
         size = program.size if self._computes else 0
-        self._finalizer = weakref.finalize(self, _release, device, self._computes, size, folder)
+        self._finalizer = weakref.finalize(
+            self, _release, self.runner, device, self._computes, size, folder
+        )
         if self._computes:
             with device.lock, _translated(device, f"compiling '{program.name}'"):
                 self.runner.session = self._load(popef, cache)
@@ -145,12 +159,18 @@ class Executable:
             for fetch in self.fetches
             for tensor in fetch.tensors
         }
-        session = popart.InferenceSession(
-            fnModel=self._program.model,
-            dataFlow=popart.DataFlow(self.batches_per_step, anchors),
-            deviceInfo=self._device.info,
-            userOptions=options,
-        )
+        given = {
+            "fnModel": self._program.model,
+            "dataFlow": popart.DataFlow(self.batches_per_step, anchors),
+            "deviceInfo": self._device.info,
+            "userOptions": options,
+        }
+        training = self._program.training
+        if training is None:
+            session = popart.InferenceSession(**given)
+        else:
+            optimizer = training.optimizer.made(popart)
+            session = popart.TrainingSession(loss=training.loss, optimizer=optimizer, **given)
         if popef:
             session.loadExecutable(popef)
         session.prepareDevice()
@@ -180,8 +200,34 @@ class Executable:
 
     @property
     def variables(self) -> Dict[str, np.ndarray]:
-        """What the variables hold, by name: arrays that are read at each run and may be written."""
+        """What the variables hold, by name: arrays that are read at each run and may be written.
+
+        A program that trains sees what is written into arrays that were taken after its last run.
+        """
+        return {name: value.array for name, value in self.values.items()}
+
+    @property
+    def values(self) -> Dict[str, Storage]:
+        """Where the variables' numbers are, by name."""
         return self._program.values
+
+    @property
+    def optimizer(self) -> Optional[Optimizer]:
+        """What changes the variables at each run; None for a program that does not train.
+
+        Can be replaced by one of the same kind, whose numbers count from the next run on; what it
+        keeps from step to step, such as momentum, stays.  Raises InvalidParameter for another
+        kind, and for a momentum that was zero when the program was compiled.
+        """
+        return self.runner.optimizer if isinstance(self.runner, Trainer) else None
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        if not isinstance(self.runner, Trainer):
+            raise InvalidParameter(
+                f"'{self._program.name}' does not train; compile it with optimizer="
+            )
+        self.runner.replace(optimizer)
 
     def run(
         self, inputs: Optional[Mapping[str, Any]] = None, **named: Any
@@ -277,7 +323,7 @@ class Executable:
             return fetch.repeated(self._program.constants[fetch.name])
         if fetch.source in self._places:
             return inputs[self._places[fetch.source]]
-        return self._program.values[fetch.source]
+        return self._program.values[fetch.source].fetch()
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         expected = ", ".join(f"{feed.name}: {feed.type}" for feed in self.feeds)
@@ -294,8 +340,6 @@ class Executable:
 
     def close(self) -> None:
         """Free the session and give the device back; running afterwards is an error."""
-        with self.runner.lock:
-            self.runner.session = None
         self._finalizer()
 
     def __enter__(self) -> "Executable":
@@ -316,7 +360,7 @@ class Executable:
         path = os.fsdecode(path)
         if not self._finalizer.alive:
             raise self.runner.closed()
-        if self._stamp and not self.variables:
+        if self._stamp and not self.values:
             container.copy(self._file, self._stamp, path)
             return
         with tempfile.TemporaryDirectory(prefix="odla_ipu-") as folder:
@@ -352,7 +396,7 @@ class Executable:
         sections: Dict[str, Content] = {
             name: FileContent(self._file, *place) for name, place in places.items()
         }
-        sections.update(variable_sections(self.variables))
+        sections.update(variable_sections(self.values))
         return header, sections
 
     @classmethod
@@ -415,7 +459,7 @@ class Executable:
             raise container.malformed(path, error) from None
         for name in program.kernels:
             device.provide(find_kernel(name))
-        values = {variable.id: variable.array for variable in graph.variables}
+        values = {variable.id: variable.storage for variable in graph.variables}
         executable = cls(program._replace(values=values), device, cache=cache)
         executable._file, executable._stamp = path, stamp
         return executable
@@ -583,7 +627,9 @@ class _translated:
             raise translate(error, self.where) from error
 
 
-def _release(device: Device, attached: bool, size: int, folder: str) -> None:
+def _release(runner: Runner, device: Device, attached: bool, size: int, folder: str) -> None:
+    with runner.lock:
+        runner.close()
     if attached:
         device.usage.load(-size)
         device.release()

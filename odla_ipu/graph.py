@@ -76,37 +76,82 @@ class Value:
         return f"<Value %{self.id}: {self.type}>"
 
 
-class Variable(Value):
-    """A value that keeps numbers of its own between runs: zeros, until it is set.
+class Storage:
+    """What a variable holds, shared by all graphs and programs that are made of its graph.
 
-    Its ``array``, in host memory, is fed at every run of every program that is made of its graph.
+    ``newer`` is a training program whose device has newer numbers than host memory, ``version``
+    changes whenever host memory may have newer ones.
     """
 
-    __slots__ = ("array",)
+    __slots__ = ("_array", "newer", "version")
 
-    def __init__(self, graph: "Graph", id: str, type: ValueType, array: np.ndarray):
+    def __init__(self, array: np.ndarray):
+        self._array = array
+        self.newer: Any = None
+        self.version = 0
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._array.dtype
+
+    @property
+    def shape(self) -> Tuple[int, ...]:
+        return self._array.shape
+
+    def fetch(self) -> np.ndarray:
+        """The array in host memory, with the newest numbers, to be read."""
+        if self.newer is not None:
+            self.newer.download()
+        return self._array
+
+    @property
+    def array(self) -> np.ndarray:
+        """The same, to be written as well."""
+        array = self.fetch()
+        self.version += 1
+        return array
+
+
+class Variable(Value):
+    """A value that keeps numbers of its own between runs: zeros, until it is set or trained.
+
+    They are fed at every run of every program that is made of its graph.
+    """
+
+    __slots__ = ("storage",)
+
+    def __init__(self, graph: "Graph", id: str, type: ValueType, storage: Storage):
         super().__init__(graph, id, type)
-        self.array = array
+        self.storage = storage
+
+    @property
+    def array(self) -> np.ndarray:
+        """The numbers, in host memory; may be written.
+
+        Programs that train see what is written before their next run, of an array that was taken
+        after their last one.
+        """
+        return self.storage.array
 
     def set(self, data: Any) -> None:
         """Copy ``data`` into it, for the runs that follow; nothing is compiled again.
 
         Raises InvalidParameter for another shape, UnsupportedType for another element type.
         """
-        given = np.asarray(data)
+        given, array = np.asarray(data), self.array
         if not isinstance(data, (np.ndarray, np.generic)):
-            given = given.astype(self.array.dtype)
-        if given.shape != self.array.shape:
+            given = given.astype(array.dtype)
+        if given.shape != array.shape:
             raise InvalidParameter(
                 f"variable '{self.id}': the shape {list(given.shape)}; accepted: "
-                f"{list(self.array.shape)}"
+                f"{list(array.shape)}"
             )
-        if given.dtype.newbyteorder("=") != self.array.dtype:
+        if given.dtype.newbyteorder("=") != array.dtype:
             raise UnsupportedType(
-                f"variable '{self.id}' takes {self.array.dtype}, not {given.dtype}; use .astype to "
+                f"variable '{self.id}' takes {array.dtype}, not {given.dtype}; use .astype to "
                 "convert it"
             )
-        np.copyto(self.array, given)
+        np.copyto(array, given)
 
 
 class Node:
@@ -208,6 +253,8 @@ class Graph:
         self.variables: List[Variable] = []
         self.nodes: List[Node] = []
         self.outputs: List[Output] = []
+        self.loss = ""
+        """The output that training makes smaller; "" for the first that can be one."""
         self.scopes: List[Node] = []
         self.origin: Optional[str] = None
         self._ids: Dict[str, int] = {} if parent is None else parent._ids
@@ -231,12 +278,12 @@ class Graph:
         return value
 
     def create_variable(
-        self, id: str, type: ValueType, array: Optional[np.ndarray] = None
+        self, id: str, type: ValueType, storage: Optional[Storage] = None
     ) -> Variable:
-        """A value that is fed from ``array`` (zeros when None), which is not copied."""
-        if array is None:
-            array = np.zeros(type.dims, type.element_type.dtype)
-        variable = Variable(self, self.unique_id(id), type, array)
+        """A value that is fed from ``storage``, one of its own with zeros when None."""
+        if storage is None:
+            storage = Storage(np.zeros(type.dims, type.element_type.dtype))
+        variable = Variable(self, self.unique_id(id), type, storage)
         self.variables.append(variable)
         return variable
 
@@ -461,6 +508,7 @@ def rewrite(
     Takes time linear in the size of the graph.
     """
     new = Graph(graph.name)
+    new.loss = graph.loss
     values = Carried(new, constant, rule)
     for argument in graph.arguments:
         kind = argument.type if argument_type is None else argument_type(argument)
@@ -468,7 +516,7 @@ def rewrite(
     for variable in graph.variables:
         kind = variable.type if argument_type is None else argument_type(variable)
         kind = ValueType(kind.element_type, variable.shape)
-        values[variable] = new.create_variable(variable.id, kind, variable.array)
+        values[variable] = new.create_variable(variable.id, kind, variable.storage)
     results = values.carry(graph, new)
     new.outputs = [Output(output.name, one) for output, one in zip(graph.outputs, results)]
     return new

@@ -11,11 +11,15 @@ import numpy as np
 
 from .custom import Kernel, popart_attributes
 from .errors import InternalError, OdlaError
-from .graph import Graph, Value
+from .graph import Graph, Value, Variable
 from .registry import Op
 from .types import ElementType, ValueType
 
 OPSETS = {"ai.onnx": 11, "ai.graphcore": 1}
+
+DETACHED = 1 << 16
+"""From this many bytes on constants are initialised tensors in training, too: those can lie in a
+file beside the model."""
 
 Tensor = str
 """PopART's id of a tensor."""
@@ -28,8 +32,9 @@ class Lowering:
     ``arguments`` and ``outputs`` map the names of the graph to tensor ids; outputs that no op
     computes (arguments, constants) are left out, and so are arguments that no op reads.
     ``builder`` is that of the whole model, ``inner`` that of the body being lowered.  ``counts``
-    maps a tensor whose size depends on data to the one that counts its entries.  ``kernels`` are
-    those that the model uses; ``provide`` is called for each before its first use.
+    maps a tensor whose size depends on data to the one that counts its entries.  ``trained`` are
+    the weights that variables are in training.  ``kernels`` are those that the model uses;
+    ``provide`` is called for each before its first use.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Lowering:
         self.outputs: Dict[str, Tensor] = {}
         self.initializers: Dict[Tensor, int] = {}
         self.counts: Dict[Tensor, Tensor] = {}
+        self.trained: Dict[str, Tensor] = {}
         self.kernels: Dict[str, Type[Kernel]] = {}
         self.node_id = ""
         self._provide = provide
@@ -97,6 +103,9 @@ class Lowering:
             return known
         if value.data is not None:
             tensor = self.initializer(value.data, value.id)
+        elif self._training and isinstance(value, Variable) and value.element_type.is_float:
+            numbers = value.storage.fetch().astype(value.element_type.dtype)
+            tensor = self.trained[value.id] = self._initialised(numbers, value.id)
         elif value.node is None:
             info = self.popart.TensorInfo(value.element_type.popart, list(value.dims))
             tensor = self.builder.addInputTensor(info, debugContext=_unreserved(value.id))
@@ -107,7 +116,18 @@ class Lowering:
         return tensor
 
     def initializer(self, array: Any, name: str) -> Tensor:
-        """An initialised tensor, such as a weight that a rule has rearranged."""
+        """A tensor of known data, such as a weight that a rule has rearranged.
+
+        PopART trains all initialised tensors: there what is fixed is a constant, or detached.
+        """
+        if not self._training:
+            return self._initialised(array, name)
+        data = np.asarray(array)
+        if data.nbytes < DETACHED:
+            return self.builder.aiOnnxOpset11.constant(data, debugContext=_unreserved(name))
+        return self.builder.aiGraphcore.detach([self._initialised(data, name)])
+
+    def _initialised(self, array: Any, name: str) -> Tensor:
         data = np.ascontiguousarray(array).reshape(np.shape(array))
         data.flags.writeable = False  # a view or a new array; says that it need not be copied
         tensor = self.builder.addInitializedInputTensor(data, debugContext=_unreserved(name))

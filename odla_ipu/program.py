@@ -11,9 +11,12 @@ import numpy as np
 from . import container
 from .container import FileContent
 from .device import Device
-from .graph import Capacity, Graph, Value, walk
+from .errors import InvalidParameter
+from .graph import Capacity, Graph, Storage, Value, walk
 from .lowering import Lowering, lower
+from .optimizers import Optimizer
 from .passes import device_type, prepare
+from .training import Training, loss_of
 from .types import ElementType, ValueType, element_type
 from .version import VERSION
 
@@ -55,8 +58,8 @@ class Program(NamedTuple):
     arguments: List[Port]
     variables: List[Port]
     outputs: List[Port]
-    values: Dict[str, np.ndarray]
-    """What the variables hold, now."""
+    values: Dict[str, Storage]
+    """What the variables hold."""
     constants: Dict[str, np.ndarray]
     model: bytes
     weights: str
@@ -65,16 +68,28 @@ class Program(NamedTuple):
     """The kernels that the model uses, by the names that callers use."""
     size: int
     """Bytes of its weights, and of the values that are alive at one time."""
+    training: Optional[Training]
+    """How it is trained, if it is."""
     ops: Dict[str, str]
     """Names of the ODLA ops (``odla_Conv``) by id, for the profiler."""
 
 
 def make_program(
-    graph: Graph, precision: str, device: Device, batches: int, weights: str
+    graph: Graph,
+    precision: str,
+    device: Device,
+    batches: int,
+    weights: str,
+    optimizer: Optional[Optimizer] = None,
 ) -> Program:
-    """Lower ``graph``, of known shapes; many weights go to the file ``weights``."""
-    prepared = prepare(graph, precision)
-    lowered = lower(prepared, device.popart, provide=device.provide)
+    """Lower ``graph``, of known shapes; many weights go to the file ``weights``.
+
+    With an ``optimizer`` it is a program that trains.
+    """
+    trains = optimizer is not None
+    prepared = prepare(graph, precision, trains)
+    lowered = lower(prepared, device.popart, trains, device.provide)
+    fed = [variable for variable in graph.variables if variable.id not in lowered.trained]
     sizes = lowered.initializers
     large = [tensor for tensor, size in sizes.items() if size >= LARGE_WEIGHT]
     external = sum(sizes[tensor] for tensor in large) >= EXTERNAL_WEIGHTS
@@ -86,14 +101,15 @@ def make_program(
         num_ipus=device.num_ipus,
         batches=batches,
         arguments=_inputs(graph.arguments, lowered, precision),
-        variables=_inputs(graph.variables, lowered, precision),
+        variables=_inputs(fed, lowered, precision),
         outputs=_outputs(graph, prepared, lowered, precision),
-        values={variable.id: variable.array for variable in graph.variables},
+        values={variable.id: variable.storage for variable in graph.variables},
         constants=_constants(graph, prepared),
         model=lowered.builder.getModelProto(),
         weights=weights if external else "",
         kernels=sorted(lowered.kernels),
         size=sum(sizes.values()) + peak_bytes(prepared),
+        training=None if optimizer is None else _training(graph, lowered, optimizer),
         ops={node.id: node.name for node in walk(prepared.used_nodes())},
     )
 
@@ -124,6 +140,18 @@ def peak_bytes(graph: Graph) -> int:
 def _bytes(value: Value) -> int:
     kind = value.type
     return kind.elements * kind.element_type.host_bytes if kind.is_static else 0
+
+
+def _training(graph: Graph, lowered: Lowering, optimizer: Optimizer) -> Training:
+    name = loss_of(graph)
+    if not lowered.trained:
+        raise InvalidParameter(
+            f"'{graph.name}' has no variable of floats that is read; training changes variables: "
+            "odla_ipu.variable, odla_CreateVariable"
+        )
+    if name not in lowered.outputs:
+        raise InvalidParameter(f"the loss '{name}' is not computed: it is an argument or constant")
+    return Training(lowered.outputs[name], dict(lowered.trained), optimizer)
 
 
 def _inputs(values: Sequence[Value], lowered: Lowering, precision: str) -> List[Port]:
@@ -219,8 +247,13 @@ def to_file(
         "kernels": program.kernels,
         "size": program.size,
         "ops": program.ops,
+        "training": program.training and program.training.to_json(),
         "arguments": [_port_to_json(port) for port in program.arguments],
         "variables": [_port_to_json(port) for port in program.variables],
+        "values": {
+            name: {"type": element_type(one.dtype).name, "dims": list(one.shape)}
+            for name, one in program.values.items()
+        },
         "outputs": [_port_to_json(port) for port in program.outputs],
         "constants": {
             name: {"type": element_type(data.dtype).name, "dims": list(data.shape)}
@@ -236,9 +269,9 @@ def to_file(
     return header, sections
 
 
-def variable_sections(values: Mapping[str, np.ndarray]) -> Dict[str, bytes]:
+def variable_sections(values: Mapping[str, Storage]) -> Dict[str, bytes]:
     """What variables hold, as sections of an executable file."""
-    return {f"variable {name}": data.tobytes() for name, data in values.items()}
+    return {f"variable {name}": one.fetch().tobytes() for name, one in values.items()}
 
 
 def from_file(
@@ -252,10 +285,10 @@ def from_file(
         constants[name] = np.frombuffer(data, dtype).reshape(entry["dims"])
     variables = [_port_of(entry) for entry in header["variables"]]
     values = {}
-    for port in variables:
-        data = container.content(path, sections[f"variable {port.name}"])
-        flat = np.frombuffer(bytearray(data), port.type.element_type.dtype)
-        values[port.name] = flat.reshape(port.type.dims)
+    for name, entry in header["values"].items():
+        data = container.content(path, sections[f"variable {name}"])
+        flat = np.frombuffer(bytearray(data), ElementType[entry["type"]].dtype)
+        values[name] = Storage(flat.reshape(entry["dims"]))
     return Program(
         name=header["name"],
         precision=header["precision"],
@@ -270,6 +303,7 @@ def from_file(
         weights="",
         kernels=[str(name) for name in header["kernels"]],
         size=int(header["size"]),
+        training=Training.of_json(header["training"]),
         ops=dict(header["ops"]),
     )
 

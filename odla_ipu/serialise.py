@@ -15,7 +15,7 @@ from . import container
 from .container import Arrays, Source
 from .custom import CUSTOM_OPS, all_custom_ops
 from .errors import BadFile, OdlaError
-from .graph import Graph, Node, Output, Value, Variable
+from .graph import Graph, Node, Output, Storage, Value, Variable
 from .ops import OPS
 from .ops.control_flow import If, Loop
 from .types import ElementType, ValueType, check_shape
@@ -92,6 +92,7 @@ class _Writer:
         header = {
             "kind": KIND,
             "package": VERSION,
+            "loss": graph.loss,
             "arguments": [self._declared(one) for one in graph.arguments],
             "variables": [
                 {**self._declared(one), "offset": self._kept(one)} for one in graph.variables
@@ -102,7 +103,7 @@ class _Writer:
         return header, {"data": self.data}
 
     def _kept(self, variable: Variable) -> int:
-        return self.data.add(variable.array) if self._complete else 0
+        return self.data.add(variable.storage.fetch()) if self._complete else 0
 
     def _declared(self, value: Value) -> Dict[str, Json]:
         number = self._numbers[value] = len(self._numbers)
@@ -216,13 +217,14 @@ class _Reader:
     def graph(self) -> Graph:
         header = self._header
         root = Graph(header["graph"]["name"])
+        root.loss = str(header["loss"])
         ids = root._ids = _AsSaved()
         for entry in header["arguments"]:
             self._values[entry["number"]] = root.add_argument(entry["id"], _read_type(entry))
         for entry in header["variables"]:
             kind = _read_type(entry)
-            array = np.array(self._array(kind, entry["offset"]))
-            self._values[entry["number"]] = root.create_variable(entry["id"], kind, array)
+            storage = Storage(np.array(self._array(kind, entry["offset"])))
+            self._values[entry["number"]] = root.create_variable(entry["id"], kind, storage)
         self._fill(root, header["graph"])
         root.outputs = [Output(*pair) for pair in self._outputs(header["graph"])]
         ids.reading = False

@@ -19,7 +19,6 @@ from odla_ipu.errors import (
     InvalidParameter,
     OdlaError,
     Status,
-    UnsupportedOp,
     UnsupportedType,
 )
 from odla_ipu.graph import Graph, Value, Variable
@@ -201,7 +200,9 @@ def _set_value_data(slots: Slots, reply: Reply) -> None:
 
 
 def _array_of(value: Value) -> np.ndarray:
-    if isinstance(value, (interpreter.InterpretedValue, Variable)):
+    if isinstance(value, Variable):
+        return value.storage.fetch()
+    if isinstance(value, interpreter.InterpretedValue):
         return value.array
     if value.data is None:
         raise InvalidParameter(
@@ -282,7 +283,7 @@ def _compile(slots: Slots, reply: Reply) -> None:
 
 
 def _differentiate(slots: Slots, reply: Reply) -> None:
-    raise UnsupportedOp("training is not there yet: gradients of a computation cannot be added")
+    _program(slots[0].number).computation.differentiate()
 
 
 def _runtime_shapes(slots: Slots, reply: Reply) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import numpy as np
 
 from odla_ipu.computation import Computation
-from odla_ipu.errors import FileMissing, InvalidParameter, UnsupportedOp
+from odla_ipu.errors import FileMissing, InvalidParameter
 from odla_ipu.graph import rewrite
 from odla_ipu.types import ElementType, Shape, ValueType, element_type, product
 
@@ -35,10 +35,9 @@ class _Run:
         program = OBJECTS.get(job.program, Program, "computation")
         device = OBJECTS.get(job.device, DeviceHandle, "device") if job.device else None
         constants = OBJECTS.get(job.constants, Constants, "constants") if job.constants else None
-        if job.mode == _TRAINING:
-            raise UnsupportedOp("training is not there yet; accepted: ODLA_COMPUTE_INFERENCE")
         shapes = locations.read_shapes(job.shapes, job.num_inputs)
-        executable = program.executable(job.batch, shapes, device, constants)
+        trains = job.mode == _TRAINING
+        executable = program.executable(job.batch, shapes, device, constants, trains)
         ports = len(executable.arguments), len(executable.outputs)
         if ports != (job.num_inputs, job.num_outputs):
             raise InvalidParameter(

@@ -2,11 +2,16 @@
 
 from typing import Any, Callable, Dict, Optional
 
+from odla_ipu import optimizers
 from odla_ipu.errors import InvalidParameter, OdlaError, UnsupportedType
+from odla_ipu.optimizers import SGD, Optimizer
 from odla_ipu.types import ElementType
 
 from ._bridge import ffi, lib
 from .text import decode
+
+OPTIMIZER = 2001
+"""ODLA_IPU_OPTIMIZER of odla_ipu.h."""
 
 _WARN = 3
 """ODLA_LOG_LEVEL_WARN."""
@@ -24,6 +29,7 @@ class Items:
         self.sim_mode = False
         self.num_ipus: Optional[int] = None
         self.batches_per_step = 1
+        self.optimizer: Optimizer = SGD()
         self.engine_cache = False
         self.cache_dir: Optional[str] = None
 
@@ -33,6 +39,9 @@ class Items:
         Raises InvalidParameter or UnsupportedType for what it must not be, and OdlaError (FAILURE)
         for numbers that are no item of a computation.
         """
+        if item == OPTIMIZER:
+            _set_optimizer(self, pointer)  # programs take another one as they are
+            return
         if item not in _ITEMS:
             raise OdlaError(f"there is no item {item} of a computation; {_hint(item)}")
         _ITEMS[item](self, pointer)
@@ -115,6 +124,10 @@ def _set_data_type(items: Items, pointer: Any) -> None:
 
 def _set_cache_dir(items: Items, pointer: Any) -> None:
     items.cache_dir = decode(pointer)
+
+
+def _set_optimizer(items: Items, pointer: Any) -> None:
+    items.optimizer = optimizers.read(decode(pointer))
 
 
 def _no_effect(name: str) -> Callable[[Items, Any], None]:

@@ -31,6 +31,7 @@ class _Key(NamedTuple):
     shapes: Tuple[Optional[Shape], ...]
     device: Optional[DeviceHandle]
     constants: Optional[int]
+    trains: bool
 
 
 class Program:
@@ -189,10 +190,15 @@ class Program:
         shapes: Optional[Sequence[Optional[Shape]]],
         device: Optional[DeviceHandle],
         constants: Any,
+        trains: bool = False,
     ) -> Any:
         """The executable for a run; compiled once for each device, shapes and constants."""
         device = device or self.device
         if self.loaded is not None:
+            if trains:
+                raise InvalidParameter(
+                    "the executable was compiled for inference; training takes the computation"
+                )
             if constants is not None:
                 raise InvalidParameter(
                     "the constants of a loaded executable are part of its program; compile the "
@@ -208,15 +214,37 @@ class Program:
             tuple(shapes or ()),
             device,
             constants.stamp if constants else None,
+            trains,
         )
         with self._lock:
             found = self._executables.pop(key, None)
             if found is None:
-                found = self._compiled(self._at(batch, shapes), device, constants)
+                found = self._compiled(self._at(batch, shapes), device, constants, trains)
+            elif trains:
+                found = self._retrained(found, batch, shapes, device, constants)
             self._executables[key] = found
             while len(self._executables) > CACHED_PROGRAMS:
                 del self._executables[next(iter(self._executables))]
         return found
+
+    def _retrained(
+        self,
+        executable: Any,
+        batch: int,
+        shapes: Optional[Sequence[Optional[Shape]]],
+        device: Optional[DeviceHandle],
+        constants: Any,
+    ) -> Any:
+        """The executable with the optimizer that the items say; another kind is compiled anew."""
+        wanted = self.items.optimizer
+        if executable.optimizer == wanted:
+            return executable
+        try:
+            executable.optimizer = wanted
+        except InvalidParameter:
+            executable.close()
+            return self._compiled(self._at(batch, shapes), device, constants, True)
+        return executable
 
     def _check_loaded(self, batch: int, shapes: Optional[Sequence[Optional[Shape]]]) -> None:
         """Raise InvalidParameter for other shapes than those of the loaded program."""
@@ -231,17 +259,17 @@ class Program:
                 )
 
     def _compiled(
-        self, computation: Computation, device: Optional[DeviceHandle], constants: Any
+        self, computation: Computation, device: Optional[DeviceHandle], constants: Any, trains: bool
     ) -> Any:
         where = self._target(device)
-        found = predecessor.precompiled(self, where)
+        found = None if trains else predecessor.precompiled(self, where)
         if found is not None:
             return found
         if constants is not None:
             computation = constants.applied(computation)
-        return self._compiled_on(computation, where)
+        return self._compiled_on(computation, where, trains)
 
-    def _compiled_on(self, computation: Computation, where: Device) -> Any:
+    def _compiled_on(self, computation: Computation, where: Device, trains: bool = False) -> Any:
         config = self.config
         num_ipus, batches = config.amounts(self.items, where.num_ipus)
         config.check_pipeline(computation)
@@ -251,6 +279,7 @@ class Program:
             num_ipus=num_ipus,
             batches_per_step=batches,
             cache=self.items.cache(predecessor.cache_folder()),
+            optimizer=self.items.optimizer if trains else None,
         )
         config.save(executable)
         return executable

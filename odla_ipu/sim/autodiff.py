@@ -6,7 +6,8 @@ gradients of the operands; ``sim.engine.gradients`` has a rule for each.  A tens
 read has the sum of what they give.
 """
 
-from typing import Any, Dict, Iterable, List, Optional, Set
+import itertools
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -67,19 +68,29 @@ def differentiate(graph: Graph, loss: Tensor, wanted: Iterable[Tensor], seed: Te
     ``seed`` is the gradient of the loss itself.  What does not lead to the loss has none.  Raises
     popart_exception for an op on the way that PopART refuses to differentiate.
     """
-    _Backward(graph, loss, list(wanted), seed).run()
+    _Backward(graph, [(loss, seed)], list(wanted), itertools.count(1)).run()
 
 
 class _Backward:
-    def __init__(self, graph: Graph, loss: Tensor, wanted: List[Tensor], seed: Tensor):
+    """The way back through one graph, from ``seeds``: its tensors and their gradients."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        seeds: Sequence[Tuple[Tensor, Tensor]],
+        wanted: List[Tensor],
+        numbers: Iterator[int],
+    ):
         self._graph = graph
-        self._loss = loss
         self._wanted = wanted
-        self._parts: Dict[int, List[Tensor]] = {id(loss): [seed]}
+        self._numbers = numbers
+        self._parts: Dict[int, List[Tensor]] = {}
         """The gradients of each tensor from the ops that read it."""
+        self._totals: Dict[int, Tensor] = {}
         self._custom_gradients: Dict[int, List[Any]] = {}
-        self._count = 0
         self._leads = self._led_from(wanted)
+        for tensor, seed in seeds:
+            self._parts.setdefault(id(tensor), []).append(seed)
 
     def _led_from(self, wanted: List[Tensor]) -> Set[int]:
         """What depends on the wanted tensors in a way that can be differentiated."""
@@ -93,7 +104,8 @@ class _Backward:
                 )
         return leads
 
-    def run(self) -> None:
+    def run(self) -> List[Optional[Tensor]]:
+        """The gradients of what is wanted; None for what does not lead to the seeds."""
         for op in list(reversed(self._graph.ops)):
             given = [
                 None if tensor is None or id(tensor) not in self._leads else self._total(tensor)
@@ -101,23 +113,20 @@ class _Backward:
             ]
             if any(given) and any(id(tensor) in self._leads for tensor in reads(op)):
                 self._differentiate(op, given)
-        for tensor in self._wanted:
-            self._total(tensor)
+        return [self._total(tensor) for tensor in self._wanted]
 
     def _total(self, tensor: Tensor) -> Optional[Tensor]:
         """The gradient of a tensor, all of whose readers are done; None without one."""
-        parts = self._parts.get(id(tensor))
-        if not parts:
-            return None
-        known = self._graph.tensors.get(PREFIX + tensor.id)
-        if known is not None:
-            return known
-        if len(parts) == 1 and parts[0].producer is not None:
-            total = parts[0]
-        else:
+        if id(tensor) in self._totals or not self._parts.get(id(tensor)):
+            return self._totals.get(id(tensor))
+        parts = self._parts[id(tensor)]
+        total = parts[0]
+        if len(parts) > 1 or total.producer is None:
             total = self._sum(tensor, parts)
-        total.id = PREFIX + tensor.id
-        self._graph.tensors[total.id] = total
+        self._totals[id(tensor)] = total
+        if self._graph.parent is None:
+            total.id = PREFIX + tensor.id
+            self._graph.tensors[total.id] = total
         return total
 
     def _sum(self, tensor: Tensor, parts: List[Tensor]) -> Tensor:
@@ -129,9 +138,11 @@ class _Backward:
         """Append an op whose results are gradients of ``like``."""
         made = []
         for tensor in like:
-            self._count += 1
-            result = Tensor(f"{PREFIX}{tensor.id}/{self._count}", tensor.dtype, tensor.shape)
+            name = f"{PREFIX}{tensor.id}/{next(self._numbers)}"
+            result = Tensor(name, tensor.dtype, tensor.shape)
             result.producer, result.used = op, True
+            if self._graph.parent is not None:
+                self._graph.tensors[name] = result  # else it would count as one from around it
             made.append(result)
         op.outputs += made
         self._graph.ops.append(op)
@@ -140,6 +151,9 @@ class _Backward:
     def _differentiate(self, op: Op, given: List[Optional[Tensor]]) -> None:
         if op.instance is not None:
             self._custom(op, given)
+            return
+        if op.type == "If" and not op.domain:
+            self._branches(op, given)
             return
         _refuse(op, given, self._leads)
         static = RULES[op.domain, op.type].static if (op.domain, op.type) in RULES else ()
@@ -195,6 +209,31 @@ class _Backward:
             except (RuntimeError, ValueError) as error:
                 raise popart_exception(f"The gradient of {op.label}: {error}") from error
         return self._custom_gradients[id(op)]
+
+    def _branches(self, op: Op, given: List[Optional[Tensor]]) -> None:
+        """An If of which each branch runs forward once more, and then back."""
+        wanted = list({id(one): one for one in reads(op) if self._takes(one)}.values())
+        attributes = {
+            name: self._branch(body, given, wanted)
+            for name, body in op.attributes.items()
+            if isinstance(body, Graph)
+        }
+        backward = Op("", "If", op.version, f"gradient of {op.name}", attributes, [op.operand(0)])
+        for tensor, result in zip(wanted, self._add(backward, wanted)):
+            self._parts.setdefault(id(tensor), []).append(result)
+
+    def _branch(self, body: Graph, given: List[Optional[Tensor]], wanted: List[Tensor]) -> Graph:
+        graph = Graph(body.name, self._graph)
+        graph.ops, graph.tensors = list(body.ops), dict(body.tensors)
+        seeds = [(tensor, seed) for tensor, seed in zip(body.outputs, given) if seed is not None]
+        totals = _Backward(graph, seeds, wanted, self._numbers).run()
+        for tensor, total in zip(wanted, totals):
+            if total is None:
+                data = np.zeros(tensor.shape, tensor.dtype)
+                name = f"{PREFIX}{tensor.id}/{next(self._numbers)}"
+                total = graph.tensors[name] = Tensor(name, tensor.dtype, tensor.shape, data)
+            graph.outputs.append(total)
+        return graph
 
     def _zeros(self, op: Op, place: int) -> Tensor:
         tensor = op.outputs[place]

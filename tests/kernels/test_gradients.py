@@ -4,6 +4,9 @@ import numpy as np
 import oracle
 import pytest
 
+from odla_ipu import sim as popart
+from odla_ipu.custom import find_kernel
+from odla_ipu.device import open_device
 from odla_ipu.sim import poplar
 from odla_ipu.sim.customop import Info
 
@@ -104,3 +107,43 @@ def test_no_rows(root):
 def test_kernels_without_a_gradient_have_none(root):
     x = np.ones((1, 2, 2), "f4")
     assert made(root, "determinant", "Determinant", [x], {}, 4, False).gradients() == []
+
+
+# In training sessions.
+
+
+def trained(name, x):
+    """The gradient of the sum of 0.5 x^2 + op(x^2), by x."""
+    open_device("sim").provide(find_kernel(name))
+    kernel = find_kernel(name)
+    b = popart.Builder(opsets={"ai.onnx": 11, "ai.graphcore": 1})
+    w = b.addInitializedInputTensor(x, "w")
+    square = b.aiOnnx.mul([w, w])
+    (y,) = b.customOp(kernel.__name__, 1, "odla.ipu", [square], {})
+    parts = [b.aiGraphcore.identityloss([one], popart.ReductionType.Sum) for one in (square, y)]
+    loss = b.aiOnnx.add([b.aiGraphcore.scale([parts[0]], 0.5), parts[1]])
+    session = popart.TrainingSession(
+        b.getModelProto(),
+        popart.DataFlow(1, [loss, "Gradient___w"]),
+        loss,
+        popart.ConstSGD(0.1),
+        popart.DeviceManager().createCpuDevice(),
+    )
+    session.prepareDevice()
+    session.weightsFromHost()
+    anchors = session.initAnchorArrays()
+    session.run(popart.PyStepIO({}, anchors))
+    return anchors["Gradient___w"]
+
+
+def test_training_goes_through_kernels():
+    x = np.random.default_rng(2).normal(size=(3, 7)).astype("f4")
+    step = 1e-5
+    wide = x.astype("f8") ** 2
+    slope = (oracle.gelu(wide + step) - oracle.gelu(wide - step)) / (2 * step)
+    np.testing.assert_allclose(trained("custom_IpuGelu", x), x + 2 * x * slope, 1e-4, 1e-4)
+
+
+def test_kernels_without_a_gradient_stop_it():
+    x = np.random.default_rng(2).normal(size=(2, 3, 3)).astype("f4")
+    np.testing.assert_allclose(trained("Determinant", x), x, rtol=1e-6)

@@ -31,7 +31,7 @@ typedef struct _odla_constants_array* odla_constants_array;
 typedef enum {
   ODLA_COMPUTE_DEFAULT = 0, /**< as ODLA_COMPUTE_INFERENCE */
   ODLA_COMPUTE_INFERENCE = 1,
-  ODLA_COMPUTE_TRAINING = 2,
+  ODLA_COMPUTE_TRAINING = 2, /**< also changes the variables, so that the loss gets smaller */
 } odla_compute_mode;
 
 /**
@@ -124,8 +124,9 @@ ODLA_API_EXPORT odla_status ODLA_API_CALL odla_StoreComputation(
     odla_resource_location location, odla_computation computation);
 
 /**
- * Adds the gradients of the computation's loss with respect to its variables, for
- * ODLA_COMPUTE_TRAINING.
+ * Prepares the computation for ODLA_COMPUTE_TRAINING. Its loss is the first output of one element of
+ * floats; what is trained are its variables of floats, odla_CreateVariable. ODLA_INVALID_PARAM
+ * without a loss or variables. See docs/training.md.
  */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_DifferentiateComputation(
     odla_computation computation);

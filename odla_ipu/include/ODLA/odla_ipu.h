@@ -41,6 +41,14 @@ typedef struct {
   const odla_char* value;
 } odla_ipu_item;
 
+/**
+ * For odla_SetComputationItem: how ODLA_COMPUTE_TRAINING changes the variables. The value is the
+ * text itself, "SGD(learning_rate=0.1, momentum=0.9)" or "Adam(learning_rate=0.001)"; numbers that
+ * are left out have defaults. May be set again between runs: other numbers count from the next one,
+ * another optimizer starts anew.
+ */
+#define ODLA_IPU_OPTIMIZER ((odla_item_type)2001)
+
 /** Makes the computation the current one of the calling thread. */
 ODLA_API_EXPORT odla_status ODLA_API_CALL odla_SetActiveComputation(odla_computation computation);
 

@@ -329,3 +329,42 @@ def test_batch_normalization(domain):
             wanted *= share
         if number or domain == "ai.onnx":
             np.testing.assert_allclose(found[number], wanted, rtol=1e-3, atol=1e-3)
+
+
+def _branched(b, ids):
+    """Branches that read other outer values, pass one through, and give two results."""
+    o = b.aiOnnx
+    square = o.mul([ids[0], ids[0]])
+    then, other = b.createSubgraphBuilder(), b.createSubgraphBuilder()
+    for body in (then, other):
+        for one in (*ids, square):
+            body.addInputTensorFromParentGraph(one)
+    then.addOutputTensor(then.aiOnnxOpset11.mul([square, ids[1]]))
+    then.addOutputTensor(then.aiOnnxOpset11.identity([ids[1]]))
+    other.addOutputTensor(other.aiOnnxOpset11.sin([ids[0]]))
+    other.addOutputTensor(other.aiOnnxOpset11.add([ids[0], square]))
+    return then, other
+
+
+@pytest.mark.parametrize("go", [True, False])
+def test_branches(go):
+    x, y = normal(4), normal(4, seed=1)
+
+    def make(b, ids):
+        then, other = _branched(b, ids)
+        condition = b.aiOnnx.greater(
+            [ids[0], b.aiOnnx.constant(np.float32(x.min() - 1 if go else x.max() + 1), False)]
+        )
+        first = b.aiOnnx.slice(
+            [
+                b.aiOnnx.cast([condition], "INT32"),
+                *(b.aiOnnx.constant(np.array([one]), False) for one in (0, 1, 0)),
+            ]
+        )
+        pair = b.aiOnnx.logical_if([b.aiOnnx.cast([first], "BOOL")], 2, other, then)
+        return b.aiOnnx.add([b.aiOnnx.mul([pair[0], ids[0]]), pair[1]])
+
+    found = trained(make, [x, y])
+    wanted = (3 * x**2 * y, x**3 + 1) if go else (np.sin(x) + x * np.cos(x) + 1 + 2 * x, 0 * x)
+    for one, other in zip(found, wanted):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
