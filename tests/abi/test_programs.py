@@ -12,6 +12,7 @@ NAMES = [
     "handles",
     "profiler",
     "task",
+    "training",
     "ops_basic",
     "ops_control_flow",
     "habits",

@@ -24,6 +24,8 @@ from typing import (
 
 import numpy as np
 
+from ..profiling import AND_OF
+
 if TYPE_CHECKING:
     from ..ir import Graph, Op, Tensor
 
@@ -129,8 +131,8 @@ class Emitter:
         """Names of values that are outputs of the model."""
         self.summed: Set[Op] = set()
         """Matrix products that are emitted with the Add that reads them."""
-        self.unsummed_products: Dict[str, Tuple[str, str]] = {}
-        """The matrices of such a product until then, by its name."""
+        self.unsummed_products: Dict[str, Tuple[str, str, str]] = {}
+        """The matrices of such a product until then, and the op that it is, by its name."""
         self.training = False
         self.dropped: Dict[str, str] = {}
         """What Dropout multiplied by, by the id of its result."""
@@ -257,7 +259,7 @@ class Emitter:
     def unsummed(self, a: str, b: str) -> str:
         """A name for the product of two matrices that an Add will read."""
         name = self.fresh()
-        self.root.unsummed_products[name] = (a, b)
+        self.root.unsummed_products[name] = (a, b, self.current)
         return name
 
     def sum(self, a: str, b: str) -> str:
@@ -265,7 +267,9 @@ class Emitter:
         products = self.root.unsummed_products
         for product, other in ((a, b), (b, a)):
             if product in products:
-                return self("Gemm", *products.pop(product), other)
+                left, right, label = products.pop(product)
+                self.current = f"{label}{AND_OF}{self.current}"
+                return self("Gemm", left, right, other)
         return self("Add", a, b)
 
     # float16.
