@@ -232,7 +232,7 @@ def test_lenet(tmp_path):
 
 
 def test_lenet_is_trained_in_c(tmp_path):
-    """All of it by ODLA's calls: it reads 95 of 100 digits that it has not seen."""
+    """All of it by ODLA's calls: it reads 94 of 100 digits that it has not seen."""
     images, labels = mnist_data()
     order = np.random.RandomState(0).permutation(len(images))
     images = (images[order] / 255.0).astype("f4")
@@ -242,7 +242,7 @@ def test_lenet_is_trained_in_c(tmp_path):
         (tmp_path / name).write_bytes(data.astype("f4" if data.ndim > 1 else "i4").tobytes())
     source = (pathlib.Path(__file__).parent / "programs" / "train_lenet.c").read_text()
     program = lib_programs.build(tmp_path, source)
-    print(lib_programs.run(program, 4, cwd=tmp_path).stdout)
+    print(lib_programs.run(program, 5, cwd=tmp_path).stdout)
 
 
 @pytest.mark.slow
