@@ -146,6 +146,8 @@ class Kernel(CustomOp, declare=False):
     results: ClassVar[int] = 1
     is_trusted: ClassVar[bool] = True
     """Whether the simulator runs it in the process; a user's kernel has one of its own."""
+    has_gradient: ClassVar[bool] = False
+    """Whether its ``op.cpp`` has a gradient op; else training warns that nothing passes through."""
     form = "kernel"
 
     def __init_subclass__(cls, declare: bool = True, **kwargs: Any) -> None:

@@ -5,6 +5,7 @@ PopART node after the ODLA op it comes from.
 """
 
 import contextlib
+import warnings
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
 import numpy as np
@@ -52,6 +53,8 @@ class Lowering:
         self._provide = provide
         self._graph = graph
         self._training = False
+        self._stopped = False
+        """Whether the node being lowered uses a kernel that gradients do not pass."""
         self._tensors: Dict[Value, Tensor] = {}
         self._names: Dict[str, int] = {}
         self._enter(self.builder)
@@ -178,6 +181,7 @@ class Lowering:
         self, kernel: Type[Kernel], operands: Sequence[Any], **attributes: Any
     ) -> List[Tensor]:
         """The results of a kernel; absent operands are None, absent attributes have defaults."""
+        self._stopped = self._training and not kernel.has_gradient
         if kernel.called not in self.kernels:
             self.kernels[kernel.called] = kernel
             if self._provide is not None:
@@ -203,6 +207,7 @@ class Lowering:
 
     def _lower_node(self, node: Op) -> None:
         self.node_id = node.id
+        self._stopped = False
         try:
             rule = node.lower_training if self._training else node.lower
             results = rule(self)
@@ -210,6 +215,12 @@ class Lowering:
             raise
         except self.popart.popart_exception as error:
             raise node.error(f"PopART refuses it: {error}") from error
+        if self._stopped and any(value.element_type.is_float for value in node.outputs):
+            warnings.warn(
+                f"{node.where}: no gradient passes through it: variables are not trained by it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         tensors = [results] if isinstance(results, str) else list(results)
         if len(tensors) < len(node.outputs) + (node.capacity() is not None):
             raise InternalError(

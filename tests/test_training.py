@@ -214,12 +214,41 @@ def test_what_is_not_trained(device):
         given.compile(device, optimizer=odla.SGD())
 
 
-def test_an_op_without_a_gradient_is_named(device):
+def powers(trips, stops=False):
+    """The loss is w^(trips + 1), or less where the loop stops."""
     with odla.Computation() as c:
-        image, boxes = odla.variable((1, 1, 4, 4)), odla.argument("boxes", (1, 4))
-        rows = odla.roi_align(image, boxes, output_dim=(1, 1, 2, 2), id="crop")
-        odla.output(odla.reduce_sum(rows, keep_dims=False), "loss")
-    with pytest.raises(OdlaError, match="crop.*no gradient"):
+        w = odla.variable((), id="w")
+        with odla.loop(trips, id="powers") as loop:
+            state = loop.variable(w)
+            loop.next(state, odla.mul(state, w))
+            if stops:
+                loop.proceed(odla.less(state, 5.0))
+        odla.output(loop.results[0], "loss")
+    w.set(2.0)
+    return c, w
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_loops_are_trained(device, stops):
+    """Unrolled, with an If around what a condition may prevent: 2 -> 4 -> 8, and then it stops."""
+    c, w = powers(5, stops)
+    with c.compile(device, optimizer=odla.SGD(1e-3)) as exe:
+        assert exe.run()["loss"] == 2 ** (4 if stops else 6)
+    slope = 4 * 2**3 if stops else 6 * 2**5
+    np.testing.assert_allclose(w.array, 2 - 1e-3 * slope, rtol=1e-6)
+
+
+def test_an_op_that_cannot_be_trained_is_named(device):
+    with odla.Computation() as c:
+        trips = odla.argument("trips", (), "int32")
+        w = odla.variable((2,))
+        with odla.loop(trips, id="powers") as loop:
+            state = loop.variable(w)
+            loop.next(state, odla.mul(state, w))
+        odla.output(odla.reduce_sum(loop.results[0], keep_dims=False), "loss")
+    with pytest.raises(
+        InvalidParameter, match="powers.*run time; accepted in training"
+    ):
         c.compile(device, optimizer=odla.SGD())
 
 

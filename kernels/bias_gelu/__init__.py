@@ -11,6 +11,7 @@ class BiasGelu(Kernel):
     ``bias`` [n] has the type of ``x`` and the size of its last axis.
     """
 
+    has_gradient = True
     x = tensor(FLOATS)
     bias = tensor(FLOATS)
 

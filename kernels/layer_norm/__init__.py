@@ -11,6 +11,7 @@ class LayerNorm(Kernel):
     ``scale`` and ``bias`` [n] have the type of ``x`` and the size of its last axis.
     """
 
+    has_gradient = True
     x = tensor(FLOATS)
     scale = tensor(FLOATS)
     bias = tensor(FLOATS)

@@ -11,6 +11,7 @@ class ReverseSequence(Kernel):
     ONNX ReverseSequence-10: b counts along ``batch_axis``; the axes are 0 and 1, or 1 and 0.
     """
 
+    has_gradient = True
     input = tensor(ANY)
     lengths = tensor(frozenset({ElementType.INT32, ElementType.INT64}))
     batch_axis = i64(1)

@@ -8,6 +8,7 @@ from odla_ipu.types import FLOATS, ValueType
 class IpuRsqrt(Kernel):
     """1 / sqrt(x), elementwise."""
 
+    has_gradient = True
     called = "custom_IpuRsqrt"
     elementwise = True
     x = tensor(FLOATS)

@@ -1,11 +1,14 @@
 """Gradient ops of kernels, as PopART asks for them in training, against finite differences."""
 
+import inspect
+import pathlib
+
 import numpy as np
 import oracle
 import pytest
 
 from odla_ipu import sim as popart
-from odla_ipu.custom import find_kernel
+from odla_ipu.custom import KERNELS, all_custom_ops, find_kernel
 from odla_ipu.device import open_device
 from odla_ipu.sim import poplar
 from odla_ipu.sim.customop import Info
@@ -107,6 +110,15 @@ def test_no_rows(root):
 def test_kernels_without_a_gradient_have_none(root):
     x = np.ones((1, 2, 2), "f4")
     assert made(root, "determinant", "Determinant", [x], {}, 4, False).gradients() == []
+
+
+def test_declarations_say_which_have_one():
+    """What ``op.cpp`` brings along, and what Python knows of it."""
+    for name in all_custom_ops():
+        kernel = KERNELS.get(name)
+        if kernel is not None and kernel.__module__.startswith("odla_ipu."):
+            source = pathlib.Path(inspect.getfile(kernel)).parent / "op.cpp"
+            assert kernel.has_gradient == ("ODLA_GRADIENT(" in source.read_text()), name
 
 
 # In training sessions.

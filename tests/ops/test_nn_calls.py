@@ -206,14 +206,17 @@ def test_training_forms(op, reference, operands, attributes):
 
     with odla.Computation() as c:
         x = odla.argument("x", operands[0].shape)
-        named = dict(zip(_VALUES.get(op, ()), operands[1:]))
-        rest = () if named else operands[1:]
+        weights = [odla.variable(one.shape, one.dtype) for one in operands[1:]]
+        for weight, numbers in zip(weights, operands[1:]):
+            weight.set(numbers)
+        named = dict(zip(_VALUES.get(op, ()), weights))
+        rest = () if named else weights
         results = getattr(odla, op)(x, *rest, **named, **attributes)
         odla.output(results if isinstance(results, odla.Value) else results[0], "y")
     lowered = lower(prepare(c.graph, training=True), popart, training=True)
     # Initializers are the weights as they were given: they are what is trained.
-    given = {operand.shape for operand in operands[1:]}
-    assert {tuple(lowered.builder.getTensorShape(one)) for one in lowered.initializers} <= given
+    assert set(lowered.initializers) == set(lowered.trained.values())
+    assert len(lowered.trained) == len(weights)
     output = lowered.outputs["y"]
     session = popart.InferenceSession(
         fnModel=lowered.builder.getModelProto(),

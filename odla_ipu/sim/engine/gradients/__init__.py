@@ -3,10 +3,10 @@
 A gradient op (see ``sim.autodiff``) is emitted as any other; its rule is here.
 """
 
-from . import elementwise, losses, nn, recurrent, reductions, shaping
+from . import elementwise, losses, nn, recurrent, reductions, regions, shaping
 from .rules import DOMAIN, differentiable, has_gradient
 
-FAMILIES = (elementwise, losses, nn, recurrent, reductions, shaping)
+FAMILIES = (elementwise, losses, nn, recurrent, reductions, regions, shaping)
 """Importing a family fills the tables of rules and of hosted ops."""
 
 __all__ = ["DOMAIN", "differentiable", "has_gradient"]

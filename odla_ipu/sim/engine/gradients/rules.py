@@ -155,10 +155,15 @@ def gradient(
         for op_type in op_types:
             RULES[DOMAIN + domain, op_type] = Rule(emit, exact=False, native=True, static=())
             if operands is not None:
-                _OPERANDS[domain, op_type] = operands
+                restrict(op_type, operands, domain)
         return function
 
     return register
+
+
+def restrict(op_type: str, operands: Sequence[int], domain: str = "") -> None:
+    """Only these operands of floats have a gradient."""
+    _OPERANDS[domain, op_type] = operands
 
 
 def has_gradient(op: "Op") -> bool:
