@@ -1,5 +1,7 @@
 """Computations that are trained: variables, loss and optimizer, from Python."""
 
+import pathlib
+import re
 import warnings
 
 import numpy as np
@@ -62,6 +64,18 @@ def test_inference_sees_what_was_trained(device):
         copy = odla.Computation.from_bytes(c.to_bytes())
         np.testing.assert_allclose(copy.run(x=X, device=device)["y"], X @ twice, rtol=1e-4)
         assert infer.optimizer is None
+
+
+def test_the_example_of_the_documentation():
+    text = (pathlib.Path(__file__).parents[1] / "docs" / "training.md").read_text()
+    rng = np.random.default_rng(5)
+    data = rng.normal(size=(32, 4)).astype("f4")
+    labels = np.argmax(data[:, :3], axis=1).astype("i4")
+    names = {"batches": [(data, labels)] * 60}
+    exec(re.search(r"```python\n(.*?)```", text, re.S).group(1), names)
+    assert names["loss"] < 0.4
+    found = names["c"].run(x=data, labels=labels)
+    assert (found["class"] == labels).mean() > 0.9
 
 
 def test_what_is_set_between_steps_counts(device):
