@@ -260,9 +260,7 @@ def test_an_op_that_cannot_be_trained_is_named(device):
             state = loop.variable(w)
             loop.next(state, odla.mul(state, w))
         odla.output(odla.reduce_sum(loop.results[0], keep_dims=False), "loss")
-    with pytest.raises(
-        InvalidParameter, match="powers.*run time; accepted in training"
-    ):
+    with pytest.raises(InvalidParameter, match="powers.*run time; accepted in training"):
         c.compile(device, optimizer=odla.SGD())
 
 
