@@ -2,14 +2,13 @@
 
 import os
 import re
-import shutil
 import tempfile
 import weakref
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from . import cache, container
+from . import cache, container, folders
 from .binding import RECORDERS, Binding, Runner, Shapes
 from .container import Content, FileContent
 from .custom import find_kernel
@@ -73,7 +72,7 @@ def _compile(graph: Graph, device: Device, settings: Settings) -> "Executable":
         fed, feeds = as_fed(graph, known)
         with compile_graph(fed, Settings(device.kind, settings.precision)) as once:
             graph = with_constants(graph, once.run(feeds))
-    folder = tempfile.mkdtemp(prefix="odla_ipu-")
+    folder = folders.make()
     try:
         weights = os.path.join(folder, "weights")
         program = make_program(
@@ -87,7 +86,7 @@ def _compile(graph: Graph, device: Device, settings: Settings) -> "Executable":
         release_pages(one.data for one in graph.constants() if one.data is not None)
         return Executable(program, device, folder, cache=settings.cache)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)
         raise
 
 
@@ -414,14 +413,14 @@ class Executable:
         """As :meth:`load`, of the bytes of a file."""
         data = bytes(data)
         container.read(data, KIND)
-        folder = tempfile.mkdtemp(prefix="odla_ipu-")
+        folder = folders.make()
         try:
             path = os.path.join(folder, "executable.odla")
             with open(path, "wb") as file:
                 file.write(data)
             return cls._load_file(path, device, folder)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            folders.remove(folder)
             raise
 
     @classmethod
@@ -634,4 +633,4 @@ def _release(runner: Runner, device: Device, attached: bool, size: int, folder: 
         device.usage.load(-size)
         device.release()
     if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)
