@@ -15,6 +15,7 @@ class Compress(Kernel):
     entries as both have, INT32 [1].
     """
 
+    has_gradient = True
     results = 2
     input = tensor(ANY)
     condition = tensor(BOOLS)

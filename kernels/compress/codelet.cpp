@@ -74,3 +74,30 @@ public:
 template class CompressBlocks<unsigned char>;
 template class CompressBlocks<unsigned short>;
 template class CompressBlocks<unsigned int>;
+
+// What was kept goes back to where it stood among `entries`, with zeros in between.
+template <class T> class SpreadBlocks : public Vertex {
+public:
+  Input<Pointer<T>> gradient;
+  Input<Vector<bool>> condition;
+  Output<Pointer<T>> out;
+  unsigned blocks;
+  unsigned kept;
+  unsigned entries;
+  unsigned size;
+
+  void compute() {
+    for (unsigned block = 0; block != blocks; ++block) {
+      const T *from = &gradient[block * kept * size];
+      T *to = &out[block * entries * size];
+      for (unsigned i = 0; i != entries; ++i, to += size) {
+        const bool isKept = i < condition.size() && condition[i];
+        for (unsigned j = 0; j != size; ++j)
+          to[j] = isKept ? *from++ : T(0);
+      }
+    }
+  }
+};
+
+template class SpreadBlocks<float>;
+template class SpreadBlocks<half>;

@@ -24,6 +24,14 @@ Infos infer(const Inputs &in, const Attributes &a) {
   return {TensorInfo(in[0].dataType(), dims), TensorInfo(DataType::INT32, {1})};
 }
 
+// [before the axis, axis, after it]
+Tensor matrix(const Tensor &tensor, unsigned axis) {
+  std::size_t before = 1, after = 1;
+  for (unsigned d = 0; d != tensor.rank(); ++d)
+    (d < axis ? before : after) *= d == axis ? 1 : tensor.dim(d);
+  return tensor.reshape({before, tensor.dim(axis), after});
+}
+
 struct Lowering : Opx<Attributes> {
   using Opx::Opx;
 
@@ -97,15 +105,45 @@ private:
     return result;
   }
 
-  // [before the axis, axis, after it]
-  static Tensor matrix(const Tensor &tensor, unsigned axis) {
-    std::size_t before = 1, after = 1;
-    for (unsigned d = 0; d != tensor.rank(); ++d)
-      (d < axis ? before : after) *= d == axis ? 1 : tensor.dim(d);
-    return tensor.reshape({before, tensor.dim(axis), after});
+};
+
+// The gradient of the result, the input and the condition.
+Infos inferGradient(const Inputs &in, const Attributes &) {
+  require(isFloat(in[1]), "FLOAT and FLOAT16");
+  return {in[1]};
+}
+
+struct GradientLowering : Opx<Attributes> {
+  using Opx::Opx;
+
+  void grow(Sequence &prog) const final {
+    const unsigned axis = unsigned(attributes().axis);
+    const Tensor result = output(0), condition = getInTensor(2);
+    const Tensor from = matrix(getInTensor(0), axis), to = matrix(result, axis);
+    const auto name = poputil::templateVertex("SpreadBlocks", result.elementType());
+    const auto work = graph().addComputeSet(debugContext("spread"));
+    // Blocks where there are some, else columns of the one.
+    const unsigned shared = to.dim(0) > 1 ? 0 : 2;
+    if (result.numElements() != 0)
+      shareAmongWorkers(to.dim(shared), shared == 0 ? 1 : 32,
+                        [&](unsigned tile, std::size_t begin, std::size_t end) {
+                          const Tensor part = to.slice(begin, end, shared);
+                          const auto made = vertex("compress", work, name, tile);
+                          connect(made, "gradient", from.slice(begin, end, shared).flatten());
+                          connect(made, "condition", condition);
+                          connect(made, "out", part.flatten());
+                          set(made, "blocks", unsigned(part.dim(0)));
+                          set(made, "kept", unsigned(from.dim(1)));
+                          set(made, "entries", unsigned(to.dim(1)));
+                          set(made, "size", unsigned(part.dim(2)));
+                        });
+    prog.add(Execute(work));
+    setOutTensor(0, result);
   }
 };
 
 } // namespace
 
 ODLA_KERNEL(Compress, Attributes, infer, Lowering, 2)
+ODLA_GRADIENT(Compress, Attributes, inferGradient, GradientLowering,
+              {gradientOf(0), ofInput(0), ofInput(1)}, {0})

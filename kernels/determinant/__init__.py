@@ -8,6 +8,7 @@ from odla_ipu.types import ElementType, ValueType
 class Determinant(Kernel):
     """Determinants [matrix] of FLOAT32 matrices [matrix,n,n]; LU with partial pivoting."""
 
+    has_gradient = True
     input = tensor(frozenset({ElementType.FLOAT32}))
 
     def normalise(self) -> None:

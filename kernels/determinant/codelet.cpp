@@ -1,5 +1,6 @@
-// Determinants by LU decomposition with partial pivoting, in place.
+// Determinants by LU decomposition.
 #include "../include/odla_codelet.hpp"
+#include "../include/odla_lu.hpp"
 
 using namespace odla;
 
@@ -12,33 +13,54 @@ public:
   unsigned size;
 
   void compute() {
-    const unsigned n = size;
     for (unsigned i = 0; i != input.size(); ++i)
       lu[i] = input[i];
-    float product = 1.0f;
-    for (unsigned k = 0; k != n; ++k) {
-      unsigned pivot = k;
-      for (unsigned i = k + 1; i != n; ++i)
-        if (std::fabs(lu[i * n + k]) > std::fabs(lu[pivot * n + k]))
-          pivot = i;
-      const float top = lu[pivot * n + k];
-      product *= pivot == k ? top : -top;
-      if (top == 0.0f)
-        break;
-      if (pivot != k)
-        for (unsigned j = k; j != n; ++j) {
-          const float moved = lu[k * n + j];
-          lu[k * n + j] = lu[pivot * n + j];
-          lu[pivot * n + j] = moved;
-        }
-      for (unsigned i = k + 1; i < n; ++i) {
-        const float factor = lu[i * n + k] / top;
-        float *row = &lu[i * n];
-        const float *above = &lu[k * n];
-        for (unsigned j = k + 1; j < n; ++j)
-          row[j] -= factor * above[j];
+    *result = eliminate(&lu[0], nullptr, size);
+  }
+};
+
+// The gradient by one matrix: its cofactors.  They are the determinant times the transposed inverse;
+// of a singular matrix each is a determinant of its own.
+class DeterminantGrad : public Vertex {
+public:
+  Input<float> gradient;
+  Input<Vector<float>> input;
+  Output<Pointer<float>> lu; // scratch
+  Output<Vector<float>> result;
+  unsigned size;
+
+  void compute() {
+    const unsigned n = size;
+    for (unsigned i = 0; i != n; ++i)
+      for (unsigned j = 0; j != n; ++j) {
+        lu[i * n + j] = input[i * n + j];
+        result[i * n + j] = i == j ? 1.0f : 0.0f;
       }
-    }
-    *result = product;
+    const float determinant = eliminate(&lu[0], &result[0], n);
+    if (!isRegular(&lu[0], n))
+      return minors();
+    substitute(&lu[0], &result[0], n);
+    const float factor = *gradient * determinant;
+    for (unsigned i = 0; i != n; ++i)
+      for (unsigned j = 0; j <= i; ++j) {
+        const float turned = result[j * n + i];
+        result[j * n + i] = factor * result[i * n + j];
+        result[i * n + j] = factor * turned;
+      }
+  }
+
+private:
+  void minors() {
+    const unsigned n = size;
+    for (unsigned row = 0; row != n; ++row)
+      for (unsigned column = 0; column != n; ++column) {
+        float *to = &lu[0];
+        for (unsigned i = 0; i != n; ++i)
+          for (unsigned j = 0; j != n; ++j)
+            if (i != row && j != column)
+              *to++ = input[i * n + j];
+        const float minor = eliminate(&lu[0], nullptr, n - 1);
+        result[row * n + column] = *gradient * ((row + column) % 2 ? -minor : minor);
+      }
   }
 };

@@ -13,6 +13,7 @@ class GatherElements(Kernel):
     to fit into one tile's memory.
     """
 
+    has_gradient = True
     input = tensor(ANY)
     indices = tensor(frozenset({ElementType.INT32, ElementType.INT64}))
     axis = i64()

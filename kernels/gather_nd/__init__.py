@@ -12,6 +12,7 @@ class GatherND(Kernel):
     from the end; one out of range takes the nearest slice.
     """
 
+    has_gradient = True
     input = tensor(ANY)
     indices = tensor(frozenset({ElementType.INT32, ElementType.INT64}))
     batch_dims = i64(0)

@@ -1,7 +1,9 @@
 // GatherND: vertices find the rows, the library moves them.
 #include "../include/odla_kernel.hpp"
 
+#include <popops/Cast.hpp>
 #include <popops/DynamicSlice.hpp>
+#include <popops/Zero.hpp>
 
 using namespace odla;
 
@@ -26,23 +28,22 @@ Infos infer(const Inputs &in, const Attributes &a) {
   return {TensorInfo(in[0].dataType(), shape)};
 }
 
-struct Lowering : Opx<Attributes> {
+struct RowsOpx : Opx<Attributes> {
   using Opx::Opx;
 
-  void grow(Sequence &prog) const final {
-    const Tensor input = getInTensor(0), indices = getInTensor(1);
-    const std::vector<std::size_t> shape = outDims(0);
+protected:
+  // The table's rows that tuples name; `rows` of all batches together.
+  Tensor sources(Sequence &prog, const Tensor &input, const Tensor &indices,
+                 std::size_t &rows) const {
     const std::size_t batchDims = std::size_t(attributes().batchDims);
     const std::size_t length = indices.dim(indices.rank() - 1);
     const std::size_t count = indices.numElements() / length;
-    std::size_t batches = 1, rows = 1;
+    std::size_t batches = 1, each = 1;
     std::vector<int> dims;
     for (unsigned d = 0; d != batchDims + length; ++d)
-      (d < batchDims ? batches : rows) *= input.dim(d);
+      (d < batchDims ? batches : each) *= input.dim(d);
     for (unsigned d = 0; d != length; ++d)
       dims.push_back(int(input.dim(unsigned(batchDims) + d)));
-    if (count == 0 || input.numElements() == 0)
-      return setOutTensor(0, output(0));
     const Tensor source = variable(poplar::UNSIGNED_INT, {count}, "source");
     const auto find = graph().addComputeSet(debugContext("find"));
     shareAmongWorkers(count, 8, [&](unsigned tile, std::size_t begin, std::size_t end) {
@@ -52,18 +53,62 @@ struct Lowering : Opx<Attributes> {
       graph().setInitialValue(made["dims"], poplar::ArrayRef<int>(dims));
       set(made, "begin", unsigned(begin));
       set(made, "tuples", unsigned(count / batches));
-      set(made, "rows", unsigned(rows));
+      set(made, "rows", unsigned(each));
     });
     prog.add(Execute(find));
-    const Tensor table =
-        input.reshape({batches * rows, input.numElements() / (batches * rows)});
+    rows = batches * each;
+    return source.expand({1});
+  }
+};
+
+struct Lowering : RowsOpx {
+  using RowsOpx::RowsOpx;
+
+  void grow(Sequence &prog) const final {
+    const Tensor input = getInTensor(0), indices = getInTensor(1);
+    if (indices.numElements() == 0 || input.numElements() == 0)
+      return setOutTensor(0, output(0));
+    std::size_t rows = 0;
+    const Tensor source = sources(prog, input, indices, rows);
+    const Tensor table = input.reshape({rows, input.numElements() / rows});
     const Tensor moved =
-        popops::multiSlice(graph(), table, source.expand({1}), {0}, {1}, prog,
-                           popops::SlicePlan(), poplar::OptionFlags(), debugContext("rows"));
-    setOutTensor(0, moved.reshape(shape));
+        popops::multiSlice(graph(), table, source, {0}, {1}, prog, popops::SlicePlan(),
+                           poplar::OptionFlags(), debugContext("rows"));
+    setOutTensor(0, moved.reshape(outDims(0)));
+  }
+};
+
+// The gradient of the result, the input and indices: rows are added to where they come from.
+Infos inferGradient(const Inputs &in, const Attributes &) {
+  require(isFloat(in[1]), "FLOAT and FLOAT16");
+  return {in[1]};
+}
+
+struct GradientLowering : RowsOpx {
+  using RowsOpx::RowsOpx;
+
+  void grow(Sequence &prog) const final {
+    const Tensor gradient = getInTensor(0), input = getInTensor(1), indices = getInTensor(2);
+    const Tensor sums = variable(poplar::FLOAT, input.shape(), "sums");
+    popops::zero(graph(), sums, prog, debugContext("zero"));
+    if (gradient.numElements() != 0 && input.numElements() != 0) {
+      std::size_t rows = 0;
+      const Tensor source = sources(prog, input, indices, rows);
+      const std::size_t columns = input.numElements() / rows;
+      const Tensor slices = popops::cast(graph(), gradient, poplar::FLOAT, prog, debugContext("wide"))
+                                .reshape({source.dim(0), 1, columns});
+      const Tensor one = getConst(poplar::FLOAT, {}, 1.0, "one");
+      popops::multiUpdateAdd(graph(), sums.reshape({rows, columns}), slices, source, one, {0}, {1},
+                             prog, popops::SlicePlan(), poplar::OptionFlags(),
+                             debugContext("add"));
+    }
+    setOutTensor(0, popops::cast(graph(), sums, gradient.elementType(), prog,
+                                 debugContext("gradient")));
   }
 };
 
 } // namespace
 
 ODLA_KERNEL(GatherND, Attributes, infer, Lowering, 2)
+ODLA_GRADIENT(GatherND, Attributes, inferGradient, GradientLowering,
+              {gradientOf(0), ofInput(0), ofInput(1)}, {0})

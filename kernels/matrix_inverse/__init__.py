@@ -11,6 +11,7 @@ class MatrixInverse(Kernel):
     A matrix that is exactly singular has no finite inverse: NaN, or infinities.
     """
 
+    has_gradient = True
     input = tensor(frozenset({ElementType.FLOAT32}))
 
     def normalise(self) -> None:

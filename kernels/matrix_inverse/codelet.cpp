@@ -1,5 +1,6 @@
-// Inverses by LU decomposition with partial pivoting.
+// Inverses by LU decomposition.
 #include "../include/odla_codelet.hpp"
+#include "../include/odla_lu.hpp"
 
 using namespace odla;
 
@@ -19,48 +20,35 @@ public:
         lu[i * n + j] = input[i * n + j];
         result[i * n + j] = i == j ? 1.0f : 0.0f;
       }
-    for (unsigned k = 0; k != n; ++k) {
-      unsigned pivot = k;
-      for (unsigned i = k + 1; i != n; ++i)
-        if (std::fabs(lu[i * n + k]) > std::fabs(lu[pivot * n + k]))
-          pivot = i;
-      const float top = lu[pivot * n + k];
-      if (top == 0.0f)
-        return singular();
-      if (pivot != k) {
-        exchange(&lu[k * n], &lu[pivot * n]);
-        exchange(&result[k * n], &result[pivot * n]);
-      }
-      for (unsigned i = k + 1; i < n; ++i) {
-        const float factor = lu[i * n + k] / top;
-        subtract(&lu[i * n], &lu[k * n], factor);
-        subtract(&result[i * n], &result[k * n], factor);
-      }
-    }
-    for (unsigned k = n; k-- > 0;) {
-      const float top = lu[k * n + k];
-      float *row = &result[k * n];
-      for (unsigned j = 0; j != n; ++j)
-        row[j] /= top;
-      for (unsigned i = 0; i != k; ++i)
-        subtract(&result[i * n], row, lu[i * n + k]);
-    }
-  }
-
-private:
-  void singular() {
-    for (unsigned i = 0; i != size * size; ++i)
+    eliminate(&lu[0], &result[0], n);
+    if (isRegular(&lu[0], n))
+      return substitute(&lu[0], &result[0], n);
+    for (unsigned i = 0; i != n * n; ++i)
       result[i] = std::numeric_limits<float>::quiet_NaN();
   }
-  void exchange(float *one, float *other) const {
-    for (unsigned j = 0; j != size; ++j) {
-      const float moved = one[j];
-      one[j] = other[j];
-      other[j] = moved;
-    }
-  }
-  void subtract(float *from, const float *row, float factor) const {
-    for (unsigned j = 0; j != size; ++j)
-      from[j] -= factor * row[j];
+};
+
+// The gradient by one matrix: -Y^T G Y^T, of the gradient G of its inverse Y.
+class InverseGrad : public Vertex {
+public:
+  Input<Vector<float>> gradient;
+  Input<Vector<float>> inverse;
+  Output<Pointer<float>> product; // scratch: G Y^T
+  Output<Vector<float>> result;
+  unsigned size;
+
+  void compute() {
+    const unsigned n = size;
+    for (unsigned i = 0; i != n; ++i)
+      for (unsigned j = 0; j != n; ++j) {
+        float sum = 0.0f;
+        for (unsigned k = 0; k != n; ++k)
+          sum += gradient[i * n + k] * inverse[j * n + k];
+        product[i * n + j] = sum;
+        result[i * n + j] = 0.0f;
+      }
+    for (unsigned k = 0; k != n; ++k)
+      for (unsigned i = 0; i != n; ++i)
+        subtractRow(&result[i * n], &product[k * n], inverse[k * n + i], 0, n);
   }
 };

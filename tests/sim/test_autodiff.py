@@ -2,6 +2,7 @@
 
 import math
 
+import custom_ops
 import numpy as np
 import onnx
 import pytest
@@ -368,3 +369,14 @@ def test_branches(go):
     wanted = (3 * x**2 * y, x**3 + 1) if go else (np.sin(x) + x * np.cos(x) + 1 + 2 * x, 0 * x)
     for one, other in zip(found, wanted):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_custom_ops_without_a_gradient_stop():
+    custom_ops.register_all()
+
+    def make(b, ids):
+        y = b.customOp("Cube", 1, custom_ops.DOMAIN, ids, {})[0]
+        return b.aiOnnx.add([y, ids[0]])
+
+    (found,) = trained(make, [normal(4)])
+    np.testing.assert_array_equal(found, np.ones(4))
