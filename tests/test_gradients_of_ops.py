@@ -15,14 +15,12 @@ STOP = {
     "DequantizeLinear",
     "AuGruCell",
     "EmbeddingBag",
-    "RoiMaxPool",
     "ScatterNDReduce",
     "ScatterReduce",
     "TfIdf",
     "YoloBoxes",
     "custom_IpuAttentionMask",
     "post_process",
-    "roi_max_pool",
 }
 """Kernels without a gradient op, and ops that are lowered to them: nothing passes."""
 
@@ -51,7 +49,7 @@ KINKS = {
 }
 """Samples at jumps, kinks and ties, or so large that differences say nothing."""
 
-INDICES = {"one_hot": [0], "roi_align": [1]}
+INDICES = {"RoiMaxPool": [1], "one_hot": [0], "roi_align": [1], "roi_max_pool": [1]}
 """Operands of floats that tell where, by which there is no gradient."""
 
 OTHER_SHAPES = {f"resize_dynamic-{number}" for number in (9, 10, 11, 12)}

@@ -14,6 +14,7 @@ class RoiMaxPool(Kernel):
     reaches from floor(i * s / n) to ceil((i + 1) * s / n).  Cells outside the image give 0.
     """
 
+    has_gradient = True
     input = tensor(FLOATS)
     rois = tensor(frozenset({ElementType.FLOAT32}))
     images = tensor(frozenset({ElementType.INT32}))

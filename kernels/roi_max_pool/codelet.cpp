@@ -3,6 +3,25 @@
 
 using namespace odla;
 
+namespace {
+
+inline int rounded(float x) {
+  const float size = std::floor(std::fabs(x) + 0.5f);
+  const float held = size < 1e9f ? size : 1e9f; // also for NaN
+  return int(x < 0 ? -held : held);
+}
+
+// Where a cell begins, or ends, within the image.
+inline int bound(int first, int last, unsigned cell, unsigned cells, unsigned size, bool isEnd) {
+  const long long length = last - first + 1 > 1 ? last - first + 1 : 1;
+  const long long count = cells, index = cell;
+  const long long place = first + (isEnd ? ((index + 1) * length + count - 1) / count
+                                         : index * length / count);
+  return int(place < 0 ? 0 : place > (long long)size ? (long long)size : place);
+}
+
+} // namespace
+
 // Some channels of some regions: input [image, channel, row, column], output [region, channel,
 // cell row, cell column].
 template <class T> class PoolRegions : public Vertex {
@@ -47,21 +66,6 @@ public:
   }
 
 private:
-  static int rounded(float x) {
-    const float size = std::floor(std::fabs(x) + 0.5f);
-    const float held = size < 1e9f ? size : 1e9f; // also for NaN
-    return int(x < 0 ? -held : held);
-  }
-
-  // Where a cell begins, or ends, within the image.
-  static int bound(int first, int last, unsigned cell, unsigned cells, unsigned size, bool isEnd) {
-    const long long length = last - first + 1 > 1 ? last - first + 1 : 1;
-    const long long count = cells, index = cell;
-    const long long place = first + (isEnd ? ((index + 1) * length + count - 1) / count
-                                           : index * length / count);
-    return int(place < 0 ? 0 : place > (long long)size ? (long long)size : place);
-  }
-
   // A row of cells, each of the columns that its begin and end say; none gives zero.
   void poolRow(const T *plane, int top, int bottom, const int *begins, const int *ends,
                unsigned count, T *to) const {
@@ -106,3 +110,54 @@ private:
 
 template class PoolRegions<float>;
 template class PoolRegions<half>;
+
+// The gradient of some channels of the input: each cell's goes to all elements that are its largest.
+template <class T> class SpreadRegions : public Vertex {
+public:
+  Input<Pointer<T>> gradient; // as output
+  Input<Pointer<T>> input;
+  Input<Vector<float>> rois;
+  Input<Pointer<int>> images;
+  Input<Pointer<T>> output;
+  InOut<Pointer<float>> sums; // as input
+  unsigned imageCount;
+  unsigned channels;
+  unsigned rows;
+  unsigned columns;
+  unsigned cellRows;
+  unsigned cellColumns;
+  float scale;
+
+  void compute() {
+    for (unsigned region = 0; region != rois.size() / 4; ++region) {
+      const float *corners = &rois[4 * region];
+      const int x1 = rounded(corners[0] * scale), y1 = rounded(corners[1] * scale);
+      const int x2 = rounded(corners[2] * scale), y2 = rounded(corners[3] * scale);
+      const int image = images[region];
+      if (image < 0 || unsigned(image) >= imageCount)
+        continue;
+      for (unsigned row = 0; row != cellRows; ++row)
+        for (unsigned column = 0; column != cellColumns; ++column)
+          for (unsigned channel = 0; channel != channels; ++channel)
+            spread((unsigned(image) * channels + channel) * rows * columns,
+                   ((region * channels + channel) * cellRows + row) * cellColumns + column,
+                   bound(y1, y2, row, cellRows, rows, false),
+                   bound(y1, y2, row, cellRows, rows, true),
+                   bound(x1, x2, column, cellColumns, columns, false),
+                   bound(x1, x2, column, cellColumns, columns, true));
+    }
+  }
+
+private:
+  void spread(unsigned plane, unsigned cell, int top, int bottom, int left, int right) {
+    for (int row = top; row < bottom; ++row)
+      for (int column = left; column < right; ++column) {
+        const unsigned at = plane + unsigned(row) * columns + unsigned(column);
+        if (float(input[at]) == float(output[cell]))
+          sums[at] += float(gradient[cell]);
+      }
+  }
+};
+
+template class SpreadRegions<float>;
+template class SpreadRegions<half>;

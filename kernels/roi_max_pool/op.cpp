@@ -1,6 +1,9 @@
 // RoiMaxPool: channels are shared by the tiles; where they are few, regions are, too.
 #include "../include/odla_kernel.hpp"
 
+#include <popops/Cast.hpp>
+#include <popops/Zero.hpp>
+
 using namespace odla;
 
 namespace {
@@ -67,6 +70,43 @@ struct Lowering : Opx<Attributes> {
   }
 };
 
+// The gradient of the result, the input, rois, images and the result.
+Infos inferGradient(const Inputs &in, const Attributes &) { return {in[1]}; }
+
+struct GradientLowering : Opx<Attributes> {
+  using Opx::Opx;
+
+  void grow(Sequence &prog) const final {
+    const Tensor gradient = getInTensor(0), input = getInTensor(1), result = getInTensor(4);
+    const Tensor sums = variable(poplar::FLOAT, input.shape(), "sums");
+    popops::zero(graph(), sums, prog, debugContext("zero"));
+    const auto name = poputil::templateVertex("SpreadRegions", input.elementType());
+    const auto work = graph().addComputeSet(debugContext("spread"));
+    if (gradient.numElements() != 0 && input.numElements() != 0)
+      shareAmongWorkers(input.dim(1), 1, [&](unsigned tile, std::size_t begin, std::size_t end) {
+        const auto made = vertex("roi_max_pool", work, name, tile);
+        connect(made, "gradient", gradient.slice(begin, end, 1).flatten());
+        connect(made, "input", input.slice(begin, end, 1).flatten());
+        connect(made, "rois", getInTensor(2).flatten());
+        connect(made, "images", getInTensor(3));
+        connect(made, "output", result.slice(begin, end, 1).flatten());
+        connect(made, "sums", sums.slice(begin, end, 1).flatten());
+        set(made, "imageCount", unsigned(input.dim(0)));
+        set(made, "channels", unsigned(end - begin));
+        set(made, "rows", unsigned(input.dim(2)));
+        set(made, "columns", unsigned(input.dim(3)));
+        set(made, "cellRows", unsigned(attributes().height));
+        set(made, "cellColumns", unsigned(attributes().width));
+        set(made, "scale", attributes().scale);
+      });
+    prog.add(Execute(work));
+    setOutTensor(0, popops::cast(graph(), sums, input.elementType(), prog,
+                                 debugContext("gradient")));
+  }
+};
+
 } // namespace
 
 ODLA_KERNEL(RoiMaxPool, Attributes, infer, Lowering, 3)
+ODLA_GRADIENT(RoiMaxPool, Attributes, inferGradient, GradientLowering,
+              {gradientOf(0), ofInput(0), ofInput(1), ofInput(2), ofOutput(0)}, {0})
