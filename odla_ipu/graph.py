@@ -83,26 +83,28 @@ class Storage:
     changes whenever host memory may have newer ones.
     """
 
-    __slots__ = ("_array", "newer", "version")
+    __slots__ = ("held", "newer", "version")
 
     def __init__(self, array: np.ndarray):
-        self._array = array
+        self.held = array
+        """The array in host memory, whether it is up to date or not."""
         self.newer: Any = None
         self.version = 0
 
     @property
     def dtype(self) -> np.dtype:
-        return self._array.dtype
+        return self.held.dtype
 
     @property
     def shape(self) -> Tuple[int, ...]:
-        return self._array.shape
+        return self.held.shape
 
     def fetch(self) -> np.ndarray:
         """The array in host memory, with the newest numbers, to be read."""
-        if self.newer is not None:
-            self.newer.download()
-        return self._array
+        newer = self.newer
+        if newer is not None:
+            newer.download()
+        return self.held
 
     @property
     def array(self) -> np.ndarray:

@@ -71,7 +71,7 @@ class Trainer(Runner):
                 storage.newer = None
                 storage.version += 1
                 self._known[tensor] = storage.version
-                np.copyto(storage.fetch(), arrays[tensor], casting="unsafe")
+                np.copyto(storage.held, arrays[tensor], casting="unsafe")
 
     def close(self) -> None:
         if self.session is not None:
@@ -79,7 +79,11 @@ class Trainer(Runner):
         super().close()
 
     def _upload(self) -> None:
-        """Tell the device what was written on the host."""
+        """Tell the device what was written on the host.
+
+        What another device has newer was fetched before this device was locked: waiting for that
+        one now could be for ever.
+        """
         changed = {
             tensor: storage
             for tensor, storage in self._weights.items()
@@ -93,7 +97,7 @@ class Trainer(Runner):
         for tensor, storage in changed.items():
             arrays[tensor] = self._on_device(storage)
             with np.errstate(over="ignore"):
-                np.copyto(arrays[tensor], storage.fetch(), casting="unsafe")
+                np.copyto(arrays[tensor], storage.held, casting="unsafe")
             self._known[tensor] = storage.version
         try:
             self.session.writeWeights(self.popart.PyWeightsIO(arrays))

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import threading
 import warnings
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier
 
 import odla_ipu as odla
-from odla_ipu import optimizers
+from odla_ipu import optimizers, profiler
 from odla_ipu.errors import InvalidParameter, OdlaError, UnsupportedOp, UnsupportedType
 
 X = np.float32([[1, 2, 3], [4, 5, 6.5]])
@@ -329,3 +330,39 @@ def test_iris_is_learnt_as_scikit_learn_learns_it(device, solver):
         np.testing.assert_allclose(losses, model.loss_curve_, rtol=1e-3)
         accuracy = (exe.run(feeds)["class"] == labels).mean()
     assert accuracy == pytest.approx(model.score(data, labels), abs=0.01)
+
+
+def test_many_threads_train_and_read(device):
+    """Each step counts once, whatever the others do meanwhile."""
+    c, w = line()
+    with c.compile(device, optimizer=odla.SGD(0.0)) as exe, c.compile(device) as infer:
+        failures = []
+
+        def work(number):
+            try:
+                for _ in range(25):
+                    if number % 2:
+                        np.testing.assert_allclose(infer.run(x=X)["y"], X @ W, rtol=1e-5)
+                    else:
+                        np.testing.assert_allclose(exe.run(x=X)["y"], X @ W, rtol=1e-5)
+                    np.testing.assert_allclose(w.array, W)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(60)
+            assert not one.is_alive()
+        assert not failures
+
+
+def test_training_is_profiled():
+    c, _ = line()
+    with c.compile("sim", optimizer=odla.SGD(0.01)) as exe:
+        profiler.start("sim")
+        exe.run(x=X)
+        trace = profiler.stop("sim")
+    names = {name for event in trace.events for name in event.op.split("+")}
+    assert {"odla_Mul", "odla_ReduceSum"} <= names
