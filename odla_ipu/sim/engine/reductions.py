@@ -125,7 +125,7 @@ def _scatter_reduce(e: Emitter, op: "Op", x: List[str]) -> str:
     groups = op.attributes.get("group_size", 1)
     shape = list(op.operand(0).shape)
     axis = op.attributes.get("axis", -1) % len(shape)
-    indices, index_shape = _expanded_indices(e, op, x[1], shape, axis, groups)
+    indices, index_shape = expanded_indices(e, op, x[1], shape, axis, groups)
     data = x[0]
     if index_shape != shape:
         data = e.slice(data, [0] * len(shape), index_shape, range(len(shape)))
@@ -143,7 +143,7 @@ def _constant(e: Emitter, op: "Op", value: int, shape: Sequence[int]) -> str:
     return e("Expand", e.const(value, wide_type(op.operand(0).dtype)), e.ints(shape))
 
 
-def _expanded_indices(
+def expanded_indices(
     e: Emitter, op: "Op", name: str, shape: List[int], axis: int, groups: int
 ) -> "tuple[str, List[int]]":
     """Indices of full rank as int64, and their shape."""
@@ -195,7 +195,7 @@ def _scatter_extreme(
 SUM, MEAN, NO_REDUCTION = 0, 1, 2
 
 
-def _reduction(op: "Op") -> int:
+def reduction_of(op: "Op") -> int:
     """The attribute as "Sum", "Mean", "None", or PopART's number of it."""
     given = op.attributes.get("reduction", "Mean")
     if isinstance(given, str):
@@ -204,7 +204,7 @@ def _reduction(op: "Op") -> int:
 
 
 def _reduced(e: Emitter, op: "Op", name: str) -> str:
-    kind = _reduction(op)
+    kind = reduction_of(op)
     if kind == NO_REDUCTION:
         return name
     return e("ReduceSum" if kind == SUM else "ReduceMean", name, keepdims=0)
@@ -240,7 +240,7 @@ def _nll(e: Emitter, op: "Op", x: List[str]) -> str:
         return _reduced(e, op, loss)
     counted = e("Not", e("Equal", labels, e.const(np.int64(ignored))))
     loss = e("Where", counted, loss, e.const(np.float32(0)))
-    kind = _reduction(op)
+    kind = reduction_of(op)
     if kind == NO_REDUCTION:
         return loss
     total = e("ReduceSum", loss, keepdims=0)

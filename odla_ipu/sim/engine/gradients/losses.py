@@ -5,7 +5,7 @@ from typing import List
 import numpy as np
 
 from ..emitter import GRAPHCORE
-from ..reductions import MEAN, NO_REDUCTION, _reduction
+from ..reductions import MEAN, NO_REDUCTION, reduction_of
 from .rules import Backward, gradient
 
 
@@ -21,7 +21,7 @@ def _l1(b: Backward) -> str:
 
 def _of_each(b: Backward) -> str:
     """The gradient of each element's part of the loss."""
-    if _reduction(b.op) != MEAN:
+    if reduction_of(b.op) != MEAN:
         return b.g[0]
     return b.scaled(b.g[0], 1 / max(int(np.prod(b.dims(), dtype=np.int64)), 1))
 
@@ -36,7 +36,7 @@ def _nll(b: Backward) -> List[str]:
     labels = b.as_int64(1)
     column = b.e("Unsqueeze", labels, b.e.ints([-1]))
     hot = b.e("Equal", column, b.e.const(np.arange(dims[-1]), np.int64))
-    ignored, kind = b.attribute("ignoreIndex"), _reduction(b.op)
+    ignored, kind = b.attribute("ignoreIndex"), reduction_of(b.op)
     counted = ""
     if ignored is not None:
         counted = b.e("Not", b.e("Equal", labels, b.e.const(np.int64(ignored))))
@@ -59,7 +59,7 @@ def _nll(b: Backward) -> List[str]:
 @gradient("Ctc", domain=GRAPHCORE)
 def _ctc(b: Backward) -> str:
     """The second result is the gradient of each sample's loss."""
-    kind, samples = _reduction(b.op), b.dims()[1]
+    kind, samples = reduction_of(b.op), b.dims()[1]
     each = b.g[0]
     if kind == MEAN:
         lengths = b.e("Max", b.e.cast(b.x[3], np.float32), b.const(1))

@@ -5,6 +5,7 @@ from typing import List
 import numpy as np
 
 from ..emitter import GRAPHCORE
+from ..reductions import expanded_indices
 from .rules import Backward, gradient
 
 
@@ -124,12 +125,10 @@ SUM, MAX, MIN, MUL, NONE = range(5)
 
 @gradient("ScatterReduce", domain=GRAPHCORE)
 def _scatter_reduce(b: Backward) -> List[str]:
-    from ..reductions import _expanded_indices
-
     dims = list(b.dims())
     axis = b.attribute("axis", -1) % len(dims)
     groups = b.attribute("group_size", 1)
-    indices, index_dims = _expanded_indices(b.e, b.op, b.x[1], dims, axis, groups)
+    indices, index_dims = expanded_indices(b.e, b.op, b.x[1], dims, axis, groups)
     kind = int(b.attribute("reduction", SUM))
 
     def gathered(name: str) -> str:
