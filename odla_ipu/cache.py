@@ -34,6 +34,7 @@ def path(folder: str, graph: Graph, device: Device, settings: "Settings") -> str
         settings.precision,
         settings.batches_per_step,
         device.num_ipus,
+        settings.optimizer,
     )
     digest.update(repr(described).encode())
     serialise.digest(graph, digest)

@@ -187,6 +187,26 @@ def test_an_executable_file_goes_on_training(device, tmp_path):
         np.testing.assert_allclose(exe.run(x=X)["y"], X @ once, rtol=1e-5)
 
 
+def test_a_cache_keeps_programs_apart(device, tmp_path):
+    """By their optimizer, and inference from training; numbers are the computation's."""
+    for optimizer in (odla.SGD(0.01), odla.SGD(0.02), odla.SGD(0.01), None):
+        c, w = line()
+        w.set(2 * W)
+        with c.compile(device, optimizer=optimizer, cache=tmp_path) as exe:
+            assert exe.optimizer == optimizer
+            np.testing.assert_allclose(exe.run(x=X)["y"], X @ (2 * W), rtol=1e-5)
+        rate = optimizer.learning_rate if optimizer else 0
+        np.testing.assert_allclose(w.array, 2 * W - rate * slope(2 * W), rtol=1e-5)
+    assert len(list(tmp_path.glob("*.odla"))) == 3
+
+
+def test_several_ipus(device):
+    c, w = line()
+    with c.compile(device, optimizer=odla.SGD(0.01), num_ipus=2) as exe:
+        exe.run(x=X)
+    np.testing.assert_allclose(w.array, W - 0.01 * slope(W), rtol=1e-5)
+
+
 def test_the_loss():
     c, _ = line()
     assert c.graph.loss == ""

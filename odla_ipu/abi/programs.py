@@ -195,9 +195,11 @@ class Program:
         """The executable for a run; compiled once for each device, shapes and constants."""
         device = device or self.device
         if self.loaded is not None:
-            if trains:
+            if trains != (self.loaded.optimizer is not None):
+                made = "inference" if trains else "training"
                 raise InvalidParameter(
-                    "the executable was compiled for inference; training takes the computation"
+                    f"the executable was compiled for {made}; compile the computation to run it in "
+                    "another mode"
                 )
             if constants is not None:
                 raise InvalidParameter(

