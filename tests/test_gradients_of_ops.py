@@ -14,7 +14,6 @@ STOP = {
     "DetectionOutput",
     "DequantizeLinear",
     "AuGruCell",
-    "EmbeddingBag",
     "ScatterNDReduce",
     "ScatterReduce",
     "TfIdf",

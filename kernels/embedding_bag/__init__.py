@@ -12,6 +12,7 @@ class EmbeddingBag(Kernel):
     are negative or too large add nothing: they fill up short bags.  Summed in FLOAT32.
     """
 
+    has_gradient = True
     table = tensor(FLOATS)
     indices = tensor(frozenset({ElementType.INT32, ElementType.INT64}))
     weights = optional_tensor(FLOATS)

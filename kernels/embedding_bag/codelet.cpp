@@ -60,3 +60,35 @@ private:
 
 template class SumBags<float>;
 template class SumBags<half>;
+
+// Of some bags: the gradient of each entry's row, and of its weight.
+template <class T> class BagGradients : public Vertex {
+public:
+  Input<Pointer<T>> gradient; // [bag, n]
+  Input<Vector<int>> indices; // [bag, entry]
+  Input<Pointer<T>> rows;     // [bag, entry, n]
+  Input<Pointer<float>> factors;
+  Output<Pointer<float>> slices; // as rows
+  Output<Pointer<float>> dots;   // [bag, entry]
+  unsigned entries;
+  unsigned size;
+  unsigned tableRows;
+
+  void compute() {
+    for (unsigned entry = 0; entry != indices.size(); ++entry) {
+      const T *from = &gradient[entry / entries * size];
+      const T *row = &rows[entry * size];
+      float *to = &slices[entry * size];
+      float sum = 0.0f;
+      for (unsigned i = 0; i != size; ++i) {
+        to[i] = factors[entry] * float(from[i]);
+        sum += float(from[i]) * float(row[i]);
+      }
+      const bool exists = indices[entry] >= 0 && unsigned(indices[entry]) < tableRows;
+      dots[entry] = exists ? sum : 0.0f;
+    }
+  }
+};
+
+template class BagGradients<float>;
+template class BagGradients<half>;

@@ -131,10 +131,17 @@ public:
      const popart::Op::Settings &settings)
       : popart::Op(opid, settings), attributes(attributes), infer(infer) {}
 
-  Op(const Gradient<Attributes> &gradient, const Attributes &attributes,
-     const popart::Op::Settings &settings)
-      : popart::Op(gradient.opid, settings), attributes(attributes), infer(gradient.infer),
-        gradient(&gradient) {}
+  // The gradient op of another: without what that leaves out.
+  Op(const Gradient<Attributes> &gradient, const Op &of)
+      : popart::Op(gradient.opid, of.getSettings()), attributes(of.attributes),
+        infer(gradient.infer), isGradient(true) {
+    for (const popart::GradInOutMapper &one : gradient.inputs)
+      if (one.type != popart::GradOpInType::In || of.hasInput(one.iNonGrad))
+        gradientInputs.push_back(one);
+    for (const auto &one : gradient.outputs)
+      if (of.hasInput(one.second))
+        gradientOutputs.insert(one);
+  }
 
   std::unique_ptr<popart::Op> clone() const final { return std::make_unique<Op>(*this); }
   float getSubgraphValue() const final { return getHighSubgraphValue(); }
@@ -151,14 +158,14 @@ public:
     std::vector<std::unique_ptr<popart::Op>> made;
     const auto found = gradients<Attributes>().find(opid.type);
     if (found != gradients<Attributes>().end())
-      made.push_back(std::make_unique<Op>(found->second, attributes, getSettings()));
+      made.push_back(std::make_unique<Op>(found->second, *this));
     return made;
   }
   const std::vector<popart::GradInOutMapper> &gradInputInfo() const final {
-    return gradient ? gradient->inputs : popart::Op::gradInputInfo();
+    return isGradient ? gradientInputs : popart::Op::gradInputInfo();
   }
   const std::map<int, int> &gradOutToNonGradIn() const final {
-    return gradient ? gradient->outputs : popart::Op::gradOutToNonGradIn();
+    return isGradient ? gradientOutputs : popart::Op::gradOutToNonGradIn();
   }
   void appendAttributes(popart::OpSerialiserBase &os) const final {
     popart::Op::appendAttributes(os);
@@ -176,7 +183,9 @@ public:
 
 private:
   Infer infer;
-  const Gradient<Attributes> *gradient = nullptr; // whose op this is
+  bool isGradient = false;
+  std::vector<popart::GradInOutMapper> gradientInputs;
+  std::map<int, int> gradientOutputs;
 };
 
 // Where the .gp files are: beside the library, or in the folder ODLA_IPU_KERNELS.

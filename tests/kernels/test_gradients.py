@@ -60,7 +60,14 @@ def compress_rows(x, condition):
     return np.concatenate([kept, np.zeros((6 - len(kept), 40))])
 
 
+def bags(table, indices, weights=None):
+    rows = np.where(indices[..., None] >= 0, table[np.maximum(indices.astype("i8"), 0)], 0)
+    return (rows if weights is None else rows * weights[..., None]).sum(1)
+
+
 INDICES = {
+    "EmbeddingBag": np.int32([[0, 3, 3, -1], [5, 2, 0, 0], [-1, -1, -1, -1]]),
+    "EmbeddingBag with weights": np.int32([[1, 1], [4, -1]]),
     "GatherElements": np.random.default_rng(3).integers(-5, 5, (2, 3, 4), np.int32),
     "GatherElements of rows": np.int32([[0, 1], [3, -1], [0, 1], [0, 2], [-4, 1]]),
     "GatherND": np.random.default_rng(3).integers(0, 3, (2, 5, 2), np.int32),
@@ -80,6 +87,8 @@ CASES = {
     "GatherElements": ("gather_elements", [(4, 3, 5), (2, 3, 4)], {"axis": 2}, gather_elements),
     "GatherElements of rows": ("gather_elements", [(4, 3), (5, 2)], {"axis": 0}, gather_rows),
     "GatherND": ("gather_nd", [(2, 3, 4, 2), (2, 5, 2)], {"batch_dims": 1}, gather_nd),
+    "EmbeddingBag": ("embedding_bag", [(6, 5), (3, 4)], {}, bags),
+    "EmbeddingBag with weights": ("embedding_bag", [(5, 3), (2, 2), (2, 2)], {}, bags),
     "Compress": ("compress", [(3, 5, 4), (4,)], {"axis": 1}, compress),
     "Compress of rows": ("compress", [(6, 40), (6,)], {"axis": 0}, compress_rows),
     "ReverseSequence": (
