@@ -120,11 +120,14 @@ def _run(c, inputs, device, what):
     except OdlaError as error:
         assert not isinstance(error, InternalError), f"{what}: {error}"
         return
-    for name, result in results.items():
-        kind = c.outputs[name]
+    for output in c.graph.outputs:
+        kind, result = output.value.type, results[output.name]
+        node = output.value.node
+        has_room = node is not None and node.capacity() is not None
         assert result.dtype == kind.element_type.dtype, what
         assert len(result.shape) == kind.rank, what
-        assert all(a in (b, -1) for a, b in zip(kind.shape, result.shape)), what
+        pairs = zip(kind.shape, result.shape)
+        assert all(a in (b, -1) or (has_room and b < a) for a, b in pairs), what
 
 
 def check(op, calls, device, every=1):

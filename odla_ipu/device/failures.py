@@ -4,7 +4,7 @@ Exceptions are told apart by class name: the classes of the SDK and of the simul
 objects of the same names.
 """
 
-from typing import Callable, Dict
+from typing import Callable, Dict, Optional
 
 from odla_ipu.errors import (
     DeviceTimeout,
@@ -72,20 +72,28 @@ def _refusal(error: BaseException, message: str) -> OdlaError:
 
 
 def _poplar(error: BaseException, message: str) -> OdlaError:
-    if "out of memory" in message.lower():
-        return _out_of_memory(error, message)
-    return InternalError(f"{message} ({type(error).__name__})")
+    return _of_the_engine(error, message) or InternalError(f"{message} ({type(error).__name__})")
 
 
 def _run_time(error: BaseException, message: str) -> OdlaError:
     if "Failed to attach to device" in message:
         return _refusal(error, message)
-    # The simulator looks at the numbers; an IPU goes on with whatever comes of them.
+    return _of_the_engine(error, message) or InternalError(f"{message} ({type(error).__name__})")
+
+
+def _of_the_engine(error: BaseException, message: str) -> Optional[OdlaError]:
+    """What a text tells of memory and of numbers, while running or where constants are folded.
+
+    The simulator looks at the numbers; an IPU goes on with whatever comes of them.
+    """
+    beyond = ("Failed to allocate memory", "SafeIntOnOverflow")  # of memory, or of its addresses
+    if "out of memory" in message.lower() or any(text in message for text in beyond):
+        return _out_of_memory(error, message)
     if "out of data bounds" in message:
         return InvalidParameter(f"{message}. An index is out of range")
     if "Integer division by zero" in message or "Integer modulo by zero" in message:
         return InvalidParameter(f"{message}. A divisor is 0")
-    return InternalError(f"{message} ({type(error).__name__})")
+    return None
 
 
 _BY_NAME: Dict[str, Callable[[BaseException, str], OdlaError]] = {

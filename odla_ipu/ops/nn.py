@@ -9,7 +9,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..errors import UnsupportedType
+from ..errors import InvalidParameter, UnsupportedType
 from ..graph import Graph, Value
 from ..registry import (
     IntegerField,
@@ -1030,7 +1030,10 @@ class AveragePool(_Pool):
             for index, axis in enumerate(_spatial_axes(self.input_layout, self.input.rank)):
                 front[axis], back[axis] = self.paddings_front[index], self.paddings_back[index]
             arguments = {"input": self.input, "padding_front": front, "padding_back": back}
-            self.input = Pad.add(self.graph, arguments, f"{self.id}_padded")[0]
+            try:
+                self.input = Pad.add(self.graph, arguments, f"{self.id}_padded")[0]
+            except InvalidParameter as error:
+                raise self.error(f"its padding cannot be made: {error}") from error
             self.paddings_front = self.paddings_back = (0,) * len(self.strides)
         self.padding_included = False
 

@@ -172,22 +172,27 @@ def _global_max_pool(e: Emitter, op: "Op", x: List[str]) -> str:
     return e("GlobalMaxPool", x[0])
 
 
+ROI_LIMIT = 1e30
+"""So large that sizes and steps of regions are still finite."""
+
 ROI_MARGIN = 2048
 """Pixels beyond the image that adaptive sampling takes samples for: there is nothing but zeros."""
 
 
 @emits("RoiAlign")
 def _roi_align(e: Emitter, op: "Op", x: List[str]) -> str:
-    rois, ratio = x[1], op.attributes.get("sampling_ratio", 1)
-    scale = op.attributes.get("spatial_scale", 1.0)
+    ratio = op.attributes.get("sampling_ratio", 1)
+    scale = np.float32(op.attributes.get("spatial_scale", 1.0))
+    rois = e("Mul", x[1], e.const(scale))
+    # onnxruntime takes finite numbers only.
+    rois = e("Where", e("IsNaN", rois), e.const(np.float32(0)), rois)
+    least, most = np.float32(-ROI_LIMIT), np.full((1, 4), ROI_LIMIT, np.float32)
     if ratio == 0:
         # One sample a pixel: regions far larger than the image would exhaust the memory.
         height, width = op.operand(0).shape[2:]
-        rois = e("Mul", rois, e.const(np.float32(scale)))
-        rois = e("Where", e("IsNaN", rois), e.const(np.float32(0)), rois)
-        rois = e("Max", rois, e.const(np.float32(-ROI_MARGIN)))
+        least = np.float32(-ROI_MARGIN)
         most = np.array([[width, height, width, height]], np.float32) + ROI_MARGIN
-        rois, scale = e("Min", rois, e.const(most)), 1.0
+    rois = e("Min", e("Max", rois, e.const(least)), e.const(most))
     return e(
         "RoiAlign",
         x[0],
@@ -198,7 +203,7 @@ def _roi_align(e: Emitter, op: "Op", x: List[str]) -> str:
         output_height=op.attributes.get("output_height", 7),
         output_width=op.attributes.get("output_width", 7),
         sampling_ratio=ratio,
-        spatial_scale=scale,
+        spatial_scale=1.0,
     )
 
 
