@@ -150,7 +150,6 @@ def test_one_parameter(op, device):
     check(op, changed_calls(op, SAMPLES[op][0]), device, RUN_EVERY)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("op", sorted(SAMPLES))
 def test_one_parameter_of_more_samples(op, device):
@@ -159,7 +158,6 @@ def test_one_parameter_of_more_samples(op, device):
         check(op, changed_calls(op, sample), device, RUN_EVERY)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("op", sorted(SAMPLES))
 def test_several_parameters(op, device):
