@@ -16,6 +16,7 @@ class AuGruCell(Kernel):
     weights + bias) and v = (1 - attention) * u the next state is v * state + (1 - v) * c.
     """
 
+    has_gradient = True
     x = tensor(FLOATS)
     state = tensor(FLOATS)
     attention = tensor(FLOATS)

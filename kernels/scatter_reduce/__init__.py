@@ -14,6 +14,7 @@ class ScatterReduce(Kernel):
     smaller.  A column, its indices and its updates have to fit into one tile's memory.
     """
 
+    has_gradient = True
     input = tensor(NUMERIC)
     indices = tensor(frozenset({ElementType.INT32, ElementType.INT64}))
     updates = tensor(NUMERIC)

@@ -38,3 +38,34 @@ template class PutElements<short>;
 template class PutElements<unsigned short>;
 template class PutElements<signed char>;
 template class PutElements<unsigned char>;
+
+// The gradients of updates, and of what was there before, which holds that of the result.  Of
+// updates of one element the last one, which stayed, has it.
+template <class T> class TakeElements : public Vertex {
+public:
+  InOut<Pointer<T>> kept;
+  Input<Pointer<int>> indices;
+  Output<Pointer<T>> taken;
+  unsigned columns;
+  unsigned size;
+  unsigned rows;
+  bool isAxisLast;
+  bool isReplaced;
+
+  void compute() {
+    for (unsigned i = columns * rows; i-- > 0;) {
+      const unsigned column = isAxisLast ? i / rows : i % columns;
+      const int row = indices[i] < 0 ? indices[i] + int(size) : indices[i];
+      taken[i] = T(0);
+      if (row < 0 || row >= int(size))
+        continue;
+      T &from = kept[isAxisLast ? column * size + unsigned(row) : unsigned(row) * columns + column];
+      taken[i] = from;
+      if (isReplaced)
+        from = T(0);
+    }
+  }
+};
+
+template class TakeElements<float>;
+template class TakeElements<half>;

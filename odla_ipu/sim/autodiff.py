@@ -6,6 +6,7 @@ gradients of the operands; ``sim.engine.gradients`` has a rule for each.  A tens
 read has the sum of what they give.
 """
 
+import contextlib
 import itertools
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
@@ -96,7 +97,7 @@ class _Backward:
         """What depends on the wanted tensors in a way that can be differentiated."""
         leads = {id(tensor) for tensor in wanted}
         for op in self._graph.ops:
-            if not self._stops(op) and any(id(tensor) in leads for tensor in reads(op)):
+            if any(id(tensor) in leads for tensor in reads(op)) and not self._stops(op):
                 leads.update(
                     id(tensor)
                     for tensor in op.outputs
@@ -197,7 +198,9 @@ class _Backward:
 
     def _stops(self, op: Op) -> bool:
         if op.instance is not None:
-            return not self._gradients_of(op)
+            with contextlib.suppress(popart_exception):
+                return not self._gradients_of(op)
+            return False  # an error only where the way leads through it
         return op.type in _STOPS.get(op.domain, ())
 
     def _gradients_of(self, op: Op) -> List[Any]:

@@ -65,7 +65,33 @@ def bags(table, indices, weights=None):
     return (rows if weights is None else rows * weights[..., None]).sum(1)
 
 
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def au_gru(x, state, attention, gate_weights, gate_bias, weights, bias):
+    gates = sigmoid(np.concatenate([x, state], 1) @ gate_weights + gate_bias)
+    reset, update = np.split(gates, 2, axis=1)
+    candidate = np.tanh(np.concatenate([x, reset * state], 1) @ weights + bias)
+    keep = (1 - attention[:, None]) * update
+    return keep * state + (1 - keep) * candidate
+
+
+def put(x, indices, updates, axis=1, adds=False):
+    """Updates of columns in their order; an index out of range is left out."""
+    result, size = x.copy(), x.shape[axis]
+    for at in np.ndindex(indices.shape):
+        row = int(indices[at])
+        to = list(at)
+        to[axis] = row + size if row < 0 else row
+        if 0 <= to[axis] < size:
+            result[tuple(to)] = updates[at] + (result[tuple(to)] if adds else 0)
+    return result
+
+
 INDICES = {
+    "ScatterReduce": np.int32([[1, 1, -1], [4, 9, 0]]),
+    "ScatterReduce of sums": np.int32([[0, 1], [0, -3], [0, 7]]),
     "EmbeddingBag": np.int32([[0, 3, 3, -1], [5, 2, 0, 0], [-1, -1, -1, -1]]),
     "EmbeddingBag with weights": np.int32([[1, 1], [4, -1]]),
     "GatherElements": np.random.default_rng(3).integers(-5, 5, (2, 3, 4), np.int32),
@@ -89,6 +115,19 @@ CASES = {
     "GatherND": ("gather_nd", [(2, 3, 4, 2), (2, 5, 2)], {"batch_dims": 1}, gather_nd),
     "EmbeddingBag": ("embedding_bag", [(6, 5), (3, 4)], {}, bags),
     "EmbeddingBag with weights": ("embedding_bag", [(5, 3), (2, 2), (2, 2)], {}, bags),
+    "ScatterReduce": ("scatter_reduce", [(3, 5), (2, 3), (2, 3)], {"axis": 1, "reduction": 0}, put),
+    "ScatterReduce of sums": (
+        "scatter_reduce",
+        [(4, 3), (3, 2), (3, 2)],
+        {"axis": 0, "reduction": 1},
+        lambda x, indices, updates: put(x, indices, updates, 0, True),
+    ),
+    "AuGruCell": (
+        "au_gru_cell",
+        [(4, 3), (4, 5), (4,), (8, 10), (10,), (8, 5), (5,)],
+        {},
+        au_gru,
+    ),
     "Compress": ("compress", [(3, 5, 4), (4,)], {"axis": 1}, compress),
     "Compress of rows": ("compress", [(6, 40), (6,)], {"axis": 0}, compress_rows),
     "ReverseSequence": (
@@ -131,6 +170,8 @@ def test_gradients(root, name, dtype, debug):
     inputs[0] *= 1 if name == "IpuRsqrt" else np.sign(rng.normal(size=shapes[0])).astype(dtype)
     if name in INDICES:
         inputs[1] = INDICES[name]
+    if name == "AuGruCell":
+        inputs = [x / 2 for x in inputs]
     if name in SINGLE:
         inputs[0] += 2 * np.eye(shapes[0][1], dtype=dtype)
     given = rng.normal(size=np.shape(function(*inputs))).astype(dtype)
