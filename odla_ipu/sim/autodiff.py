@@ -156,13 +156,14 @@ class _Backward:
         if op.type == "If" and not op.domain:
             self._branches(op, given)
             return
-        _refuse(op, given, self._leads)
+        _refuse(op, given)
         static = RULES[op.domain, op.type].static if (op.domain, op.type) in RULES else ()
         inputs = [None if index in static else one for index, one in enumerate(op.inputs)]
         if (op.domain, op.type) == ("ai.graphcore", "Ctc"):
             assert op.outputs[1] is not None
             op.outputs[1].used = True  # the gradient by each sample's loss
-        op.result.used = True
+        if op.outputs[0] is not None:
+            op.outputs[0].used = True
         results = [one if one is not None and one.used else None for one in op.outputs]
         wanted = [index for index in differentiable(op) if self._takes(op.inputs[index])]
         attributes: Dict[str, Any] = {"forward": op, "operands": wanted}
@@ -185,12 +186,13 @@ class _Backward:
     def _custom(self, op: Op, given: List[Optional[Tensor]]) -> None:
         """The gradient ops that a custom op brings along."""
         total = [self._zeros(op, place) if one is None else one for place, one in enumerate(given)]
-        sources = {"input": op.inputs, "output": op.outputs, "gradient": total}
+        sources: Dict[str, List[Optional[Tensor]]] = {
+            "input": op.inputs,
+            "output": op.outputs,
+            "gradient": list(total),
+        }
         for number, gradient in enumerate(self._gradients_of(op)):
-            inputs: List[Optional[Tensor]] = [
-                sources[kind][place]  # type: ignore[index]
-                for kind, place in gradient.inputs
-            ]
+            inputs = [sources[kind][place] for kind, place in gradient.inputs]
             name = f"gradient {number} of {op.name}"
             backward = Op(op.domain, f"{op.type}Grad", op.version, name, {}, inputs)
             backward.instance = gradient.kernel
@@ -245,7 +247,7 @@ class _Backward:
         return Tensor(f"{PREFIX}{tensor.id}", tensor.dtype, tensor.shape, data)
 
 
-def _refuse(op: Op, given: List[Optional[Tensor]], leads: Set[int]) -> None:
+def _refuse(op: Op, given: List[Optional[Tensor]]) -> None:
     """Raise popart_exception for what PopART refuses, and what the stand-in has no rule for."""
     problem = ""
     if op.type == "BatchNormalization" and len(op.outputs) != 5:

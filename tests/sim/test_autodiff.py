@@ -380,3 +380,31 @@ def test_custom_ops_without_a_gradient_stop():
 
     (found,) = trained(make, [normal(4)])
     np.testing.assert_array_equal(found, np.ones(4))
+
+
+def test_only_the_last_state_is_read():
+    """Of a model whose first output has no name, as those of other tools."""
+    arrays = [normal(3, 2, 2), normal(1, 12, 2, seed=1), normal(1, 12, 3, seed=2)]
+    b = popart.Builder(opsets={"ai.onnx": 11, "ai.graphcore": 1})
+    ids = [b.addInitializedInputTensor(one) for one in arrays]
+    y, h, _ = b.aiOnnx.lstm(ids, num_outputs=3, clip=None)
+    loss = b.aiGraphcore.identityloss([h], popart.ReductionType.Sum)
+    model = onnx.ModelProto.FromString(b.getModelProto())
+    for node in model.graph.node:
+        node.output[:] = ["" if name == y else name for name in node.output]
+    found = []
+    for proto in (b.getModelProto(), model.SerializeToString()):
+        session = popart.TrainingSession(
+            proto,
+            popart.DataFlow(1, [loss, f"Gradient___{ids[2]}"]),
+            loss,
+            popart.ConstSGD(0.1),
+            popart.DeviceManager().createCpuDevice(),
+        )
+        session.prepareDevice()
+        session.weightsFromHost()
+        anchors = session.initAnchorArrays()
+        session.run(popart.PyStepIO({}, anchors))
+        found.append(anchors[f"Gradient___{ids[2]}"])
+    assert found[0].any()
+    np.testing.assert_array_equal(*found)
