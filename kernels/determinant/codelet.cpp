@@ -15,7 +15,7 @@ public:
   void compute() {
     for (unsigned i = 0; i != input.size(); ++i)
       lu[i] = input[i];
-    *result = eliminate(&lu[0], nullptr, size);
+    *result = size ? eliminate(&lu[0], nullptr, size) : 1.0f;
   }
 };
 
@@ -31,6 +31,8 @@ public:
 
   void compute() {
     const unsigned n = size;
+    if (n == 0)
+      return;
     for (unsigned i = 0; i != n; ++i)
       for (unsigned j = 0; j != n; ++j) {
         lu[i * n + j] = input[i * n + j];

@@ -15,6 +15,8 @@ public:
 
   void compute() {
     const unsigned n = size;
+    if (n == 0)
+      return;
     for (unsigned i = 0; i != n; ++i)
       for (unsigned j = 0; j != n; ++j) {
         lu[i * n + j] = input[i * n + j];

@@ -229,12 +229,13 @@ def test_cofactors_of_singular_matrices(root):
         np.testing.assert_allclose(one, wanted, atol=1e-4)
 
 
+@pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("shape", [(0, 3, 3), (2, 0, 0), (2, 1, 1)])
 @pytest.mark.parametrize("name", SINGLE)
-def test_small_matrices(root, name, shape):
+def test_small_matrices(root, name, shape, debug):
     folder = CASES[name][0]
     x = np.full(shape, 4.0, "f4")
-    forward = made(root, folder, name, [x], {}, 4, False)
+    forward = made(root, folder, name, [x], {}, 4, debug)
     (gradient,) = forward.gradients()
     given = np.ones(forward.outputs[0].shape, "f4")
     second = x if name == "Determinant" else np.full(shape, 0.25, "f4")
