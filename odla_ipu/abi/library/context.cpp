@@ -343,8 +343,7 @@ void execute(Run& run) {
   {
     WithoutInterpreterLock unlocked;
     // Threads line up here rather than for Python's lock, which they would take from each other.
-    std::lock_guard<std::mutex> turn(run.computation->turn);
-    side.run(&run.job, &reply);
+    run.computation->turn.take([&] { side.run(&run.job, &reply); });
   }
   check_reply(reply);
   engine_is_loaded();

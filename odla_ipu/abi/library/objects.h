@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../bridge.h"
+#include "turn.h"
 
 namespace odla_ipu {
 
@@ -81,7 +82,7 @@ struct Computation : Object {
   odla_status first_status = ODLA_SUCCESS;
   std::shared_ptr<Queue> queue;  // of asynchronous runs
   int64_t version = 0;           // counts changes, for contexts
-  std::mutex turn;               // of those who run it
+  Turn turn;                     // of those who run it
 
   void failed(odla_status status, const std::string& message);
 };
