@@ -38,6 +38,10 @@ class Runner:
         self.usage = device.usage
         self.session: Any = None
 
+    def open(self, session: Any) -> None:
+        """Run steps in a session, which is prepared; the device is locked."""
+        self.session = session
+
     def refresh(self, values: "List[Storage]") -> None:
         """Have host memory hold the newest numbers of variables before they are fed."""
         for value in values:
@@ -48,7 +52,13 @@ class Runner:
         """PopART's step IO of arrays by tensor id."""
         return self.popart.PyStepIO(read, written)
 
-    def run(self, step: Any) -> None:
+    @property
+    def side_by_side(self) -> bool:
+        """Whether threads gain when they all call ``run`` and do not wait for each other."""
+        return False
+
+    def run(self, step: Any) -> int:
+        """Run a step when it is its turn; the nanoseconds that it took, without waiting."""
         with self.lock:
             session = self.session
             start = _clock()
@@ -59,9 +69,10 @@ class Runner:
                     raise self.closed() from None
                 raise translate(error, f"running '{self.name}'") from error
             end = _clock()
-            self.usage.busy_ns += end - start
+            self.usage.run(end - start)
             for recorder in RECORDERS:
                 recorder.add(self, start, end)
+            return end - start
 
     def close(self) -> None:
         """Free the session."""

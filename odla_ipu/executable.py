@@ -17,6 +17,7 @@ from .errors import BadFile, InvalidParameter, UnsupportedType
 from .graph import Graph, Storage
 from .memory import release_pages
 from .optimizers import Optimizer
+from .parallel import ParallelRunner
 from .passes.known import as_fed, known_outputs, with_constants
 from .passes.precision import convert
 from .program import KIND, Port, Program, from_file, make_program, to_file, variable_sections
@@ -111,11 +112,7 @@ class Executable:
         self.precision = program.precision
         self.num_ipus = program.num_ipus
         self.batches_per_step = program.batches
-        self.runner: Runner = (
-            Runner(program.name, program.ops, device)
-            if program.training is None
-            else Trainer(program, device)
-        )
+        self.runner = _runner(program, device)
         self._program = program
         self._device = device
         self._file = ""
@@ -138,7 +135,7 @@ class Executable:
         )
         if self._computes:
             with device.lock, _translated(device, f"compiling '{program.name}'"):
-                self.runner.session = self._load(popef, cache)
+                self.runner.open(self._load(popef, cache))
         self._staged = _Staged(self) if _is_small([*self.feeds, *self.fetches]) else None
 
     def _load(self, popef: str, cache: Optional[str]) -> Any:
@@ -280,10 +277,13 @@ class Executable:
     def _run(
         self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
     ) -> Optional[Shapes]:
-        if self._staged is None:
-            return Binding(self, inputs, outputs).run()
-        with self.runner.lock:
-            return self._staged.run(inputs, outputs)
+        runner = self.runner
+        if self._staged is not None and runner.lock.acquire(not runner.side_by_side):
+            try:
+                return self._staged.run(inputs, outputs)
+            finally:
+                runner.lock.release()
+        return Binding(self, inputs, outputs).run()
 
     def _check(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
         self.check_inputs(inputs)
@@ -610,6 +610,15 @@ class Feed:
 
 _NUMBERS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
 """Kinds of numpy types whose plain numbers become those of a kind, if they fit."""
+
+
+def _runner(program: Program, device: Device) -> Runner:
+    if program.training is not None:
+        return Trainer(program, device)
+    # Variables may be written while the device is not locked.
+    if device.kind == "sim" and not program.values:
+        return ParallelRunner(program, device)
+    return Runner(program.name, program.ops, device)
 
 
 class _translated:

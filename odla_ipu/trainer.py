@@ -34,14 +34,15 @@ class Trainer(Runner):
         """What this program trains is up to date on the device, unless another one trained it."""
         super().refresh([one for one in values if one.newer is not self])
 
-    def run(self, step: Any) -> None:
+    def run(self, step: Any) -> int:
         with self.lock:
             if self.session is None:
                 raise self.closed()
             self._upload()
-            super().run(step)
+            taken = super().run(step)
             for storage in self._weights.values():
                 storage.newer = self
+            return taken
 
     def replace(self, optimizer: Optimizer) -> None:
         """Use another optimizer from the next run on; raises InvalidParameter for another kind."""

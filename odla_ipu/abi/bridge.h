@@ -154,7 +154,10 @@ typedef struct {
   /* Adds an op: its number, the current computation (0: interpreted), arguments, ids. */
   void (*op)(int32_t op, int64_t current, const odla_ipu_slot* slots, const odla_ipu_ids* ids,
              odla_ipu_reply* reply);
-  /* Runs a program. */
+  /*
+   * Runs a program.  number of the reply is not 0 where many threads are done sooner when they do
+   * not take turns at it.  Runs of one context must not overlap.
+   */
   void (*run)(const odla_ipu_job* job, odla_ipu_reply* reply);
 } odla_ipu_bridge;
 

@@ -529,10 +529,11 @@ def odla_ipu_op(op: int, current: int, slots: Slots, ids: Any, reply: Reply) -> 
 
 @ffi.def_extern()
 def odla_ipu_run(job: Any, reply: Reply) -> None:
-    """Run a program with what is bound."""
+    """Run a program with what is bound; number: whether threads should not line up for it."""
     reply.status = 0
+    reply.number = 0
     try:
-        execution.run(job)
+        reply.number = execution.run(job)
     except BaseException as error:
         _fail(error, reply)
 

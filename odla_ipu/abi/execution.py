@@ -27,7 +27,7 @@ class _Run:
     ``step`` gives the true shapes of outputs by their place, or None.
     """
 
-    __slots__ = ("found", "program", "shapes", "stamp", "step", "unbound")
+    __slots__ = ("found", "program", "runner", "shapes", "stamp", "step", "unbound")
 
     def __init__(self, job: Any):
         self.program = job.program
@@ -49,9 +49,10 @@ class _Run:
         self.found: Dict[int, Tuple[int, ...]] = {}
         """True shapes of outputs in the last run, by their place, where data decide them."""
         self.shapes: List[Shape] = [fetch.type.shape for fetch in executable.fetches]
+        self.runner = getattr(executable, "runner", None)
         self.step: Callable[[], Any] = (
             self._fixed(job, executable)
-            if hasattr(executable, "variable_feeds")
+            if self.runner is not None
             else self._dynamic(job, executable, program.types_at(job.batch, shapes)[0])
         )
 
@@ -173,8 +174,11 @@ _runs: Dict[int, _Run] = {}
 """What was prepared last for each context, by its number."""
 
 
-def run(job: Any) -> None:
-    """Run a job; ``output_shapes`` get the true shapes.  Raises OdlaError."""
+def run(job: Any) -> bool:
+    """Run a job; ``output_shapes`` get the true shapes.  Raises OdlaError.
+
+    Returns whether runs of many threads are done sooner when they do not wait for each other.
+    """
     prepared = _runs.get(job.context)
     if prepared is None or prepared.stamp != job.stamp or prepared.program != job.program:
         prepared = _runs[job.context] = _Run(job)
@@ -184,6 +188,7 @@ def run(job: Any) -> None:
         for place in range(job.num_outputs):
             shape = shapes.get(place, prepared.shapes[place])
             locations.write_shape(job.output_shapes[place], shape)
+    return prepared.runner is not None and prepared.runner.side_by_side
 
 
 def release(context: int) -> None:

@@ -55,7 +55,7 @@ class PyStepIO(IStepIO):
     memory layout, TypeError for anything but such a dict.
     """
 
-    __slots__ = ("_bound", "_inputs", "_outputs")
+    __slots__ = ("__weakref__", "_bound", "_inputs", "_outputs")
 
     def __init__(self, inputs: Arrays, outputs: Arrays) -> None:
         _check_arrays("PyStepIO", inputs)

@@ -5,7 +5,7 @@ batch, replica by replica.
 """
 
 import logging
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
@@ -181,20 +181,35 @@ class Streams:
 
     def _bind(self, step: PyStepIO) -> bool:
         """Have the engine work on the step's own arrays; False where they do not fit or overlap."""
-        pairs = [(slot, step._inputs.get(slot.id)) for slot in self.inputs]
-        targets = [(slot, step._outputs.get(slot.id)) for slot in self.outputs]
-        for slot, array in [*pairs, *targets]:  # type: ignore[list-item]
-            if array is None or array.dtype != slot.dtype or array.size != slot.size:
-                return False
-        for _, target in targets:
-            if any(np.may_share_memory(target, array) for _, array in pairs):  # type: ignore[arg-type]
-                return False
-        for slot, array in pairs:
-            self._engine.bind_input(slot.port, _address(array))  # type: ignore[arg-type]
-        for output, array in targets:
-            self._engine.bind_output(output.port, _address(array))  # type: ignore[arg-type]
+        places = self.places(step)
+        if places is None:
+            return False
+        for method, port, address in places:
+            getattr(self._engine, method)(port, address)
         self._bound = step._bound = object()
         return True
+
+    def places(self, step: PyStepIO) -> Optional[List[Tuple[str, Port, int]]]:
+        """Where a step of one micro-batch has its data: for each port the method that binds it,
+        and the address; None where arrays do not fit as they are or overlap.
+        """
+        sources, targets = [], []
+        for slots, arrays, found in (
+            (self.inputs, step._inputs, sources),
+            (self.outputs, step._outputs, targets),
+        ):
+            for slot in slots:
+                array = arrays.get(slot.id)
+                if array is None or array.dtype != slot.dtype or array.size != slot.size:
+                    return None
+                found.append((slot.port, array))
+        for _, target in targets:
+            if any(np.may_share_memory(target, array) for _, array in sources):
+                return None
+        return [
+            *(("bind_input", port, _address(array)) for port, array in sources),
+            *(("bind_output", port, _address(array)) for port, array in targets),
+        ]
 
     # Any step.
 

@@ -339,11 +339,17 @@ void execute(Run& run) {
   odla_ipu_reply reply;
   reply.status = ODLA_INTERNAL_LOGIC_ERR;
   reply.message = nullptr;
+  reply.number = 0;
   const odla_ipu_bridge& side = python();
   {
     WithoutInterpreterLock unlocked;
+    // Two threads may use one context, and each run uses the memory that is bound in it.
+    std::lock_guard<std::mutex> alone(run.context->running);
     // Threads line up here rather than for Python's lock, which they would take from each other.
-    run.computation->turn.take([&] { side.run(&run.job, &reply); });
+    run.computation->turn.take([&] {
+      side.run(&run.job, &reply);
+      return reply.number != 0;
+    });
   }
   check_reply(reply);
   engine_is_loaded();

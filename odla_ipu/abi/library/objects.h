@@ -105,7 +105,8 @@ struct Context : Object {
   ~Context() override;
 
   const int64_t number;
-  std::mutex mutex;  // of what follows
+  std::mutex running;  // held while a run of it is under way
+  std::mutex mutex;    // of what follows
   // By the id or the value that it was bound by; resolved when a computation is run.
   std::map<std::string, std::vector<Binding>> inputs_by_id, outputs_by_id;
   std::map<int64_t, std::vector<Binding>> inputs_by_key, outputs_by_key;

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -16,6 +17,12 @@ THREADS_VARIABLE = "ODLA_IPU_SIM_THREADS"
 MAX_THREADS = 1024
 """More threads than any host has CPUs only make onnxruntime start for minutes."""
 
+SPIN_US = "1000"
+"""How long onnxruntime's threads look for work before they sleep.
+
+Back-to-back runs lose nothing by it; by default they would keep a CPU from others for about 30 ms.
+"""
+
 
 def thread_count() -> int:
     """Threads of an op: ``ODLA_IPU_SIM_THREADS``, or the physical CPUs that the process may use.
@@ -24,7 +31,7 @@ def thread_count() -> int:
     """
     text = os.environ.get(THREADS_VARIABLE)
     if text is None:
-        return _physical_cpus()
+        return physical_cpus()
     if not text.isdecimal() or not 1 <= int(text) <= MAX_THREADS:
         raise popart_exception(
             f"{THREADS_VARIABLE} is {text!r}: it must be a number of 1 to {MAX_THREADS}"
@@ -32,7 +39,7 @@ def thread_count() -> int:
     return int(text)
 
 
-def _physical_cpus() -> int:
+def physical_cpus() -> int:
     """CPUs of the process, hyper-threads of one core counted once."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
@@ -65,11 +72,13 @@ class Engine:
             for array in translation.references.values()
         ]
         """Weights, which must live as long as a session of the model."""
-        session = self.session(self.options())
-        for array in translation.references.values():
-            release_pages(array)
-        self._native = session._sess
-        self._binding = session.io_binding()._iobinding
+        self._threads = thread_count()
+        start = time.perf_counter_ns()
+        self._session = self.session(self.options())
+        self.load_ns = time.perf_counter_ns() - start
+        """What loading the model took."""
+        self._native = self._session._sess
+        self._binding = self._session.io_binding()._iobinding
         self._device = onnxruntime.OrtDevice.make("cpu", 0)._get_c_device()
         self._bound: Dict[str, Tuple[str, Port, int]] = {}
         """What is bound: by name, the method of a binding, and its arguments."""
@@ -100,11 +109,12 @@ class Engine:
 
         translation = self.translation
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = thread_count()
+        options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_US)
         if self._is_part:
             options.add_session_config_entry("session.force_spinning_stop", "1")
         if self.references:
@@ -120,7 +130,7 @@ class Engine:
         import onnxruntime
 
         try:
-            return onnxruntime.InferenceSession(
+            session = onnxruntime.InferenceSession(
                 self.translation.model,
                 options,
                 providers=["CPUExecutionProvider"],
@@ -128,6 +138,26 @@ class Engine:
             )
         except Exception as error:
             raise _internal("load the model", error, self.translation) from error
+        for array in self.translation.references.values():
+            release_pages(array)
+        return session
+
+    def one_thread_session(self) -> Any:
+        """The model in onnxruntime without threads of its own: runs of it may overlap.
+
+        Raises popart_internal_exception.
+        """
+        if self._threads == 1:
+            return self._session
+        options = self.options()
+        options.intra_op_num_threads = 1
+        return self.session(options)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the model, with its weights."""
+        references = self.translation.references.values()
+        return len(self.translation.model) + sum(array.nbytes for array in references)
 
     def bind_input(self, port: Port, address: int) -> None:
         self._bound[port.name] = ("bind_input", port, address)
@@ -140,8 +170,11 @@ class Engine:
     def bind_all(self, binding: Any) -> None:
         """Bind the same to another session's binding."""
         for method, port, address in self._bound.values():
-            bind = getattr(binding, method)
-            bind(port.name, self._device, port.dtype.type, port.shape, address)
+            self.bind_in(binding, method, port, address)
+
+    def bind_in(self, binding: Any, method: str, port: Port, address: int) -> None:
+        """Bind a port in another session's binding; ``method`` is ``bind_input`` or ``_output``."""
+        getattr(binding, method)(port.name, self._device, port.dtype.type, port.shape, address)
 
     def _bind_state(self, port: Port, array: np.ndarray) -> None:
         self.bind_input(port, array.ctypes.data)
@@ -154,10 +187,7 @@ class Engine:
 
     def run_plain(self) -> None:
         """Run what is bound.  Raises popart_runtime_error."""
-        try:
-            self._native.run_with_iobinding(self._binding, None)
-        except Exception as error:
-            raise popart_runtime_error(f"The stand-in failed to run: {_reason(error)}") from error
+        run_bound(self._native, self._binding)
 
     def recorder(self) -> EngineRecorder:
         """What runs in place of ``run_plain`` while runs are recorded."""
@@ -191,6 +221,14 @@ class Engine:
 
     def read_state(self, tensor: str) -> np.ndarray:
         return self._buffers[tensor]
+
+
+def run_bound(native: Any, binding: Any) -> None:
+    """Run what is bound in a session of onnxruntime.  Raises popart_runtime_error."""
+    try:
+        native.run_with_iobinding(binding, None)
+    except Exception as error:
+        raise popart_runtime_error(f"The stand-in failed to run: {_reason(error)}") from error
 
 
 def _unwanted_optimizers(version: str) -> List[str]:
