@@ -123,6 +123,8 @@ static void calls(odla_computation computation, int count) {
 
 /* Threads, each with a context of its own; they begin together, when all are ready. */
 
+#define THREADS 8
+
 struct work {
   odla_computation computation;
   int count;
@@ -145,20 +147,20 @@ static void* work(void* given) {
   return NULL;
 }
 
-static double in_threads(odla_computation computation, int threads, int count) {
-  struct work all[8];
+static double at_once(odla_computation computation, int count) {
+  struct work all[THREADS];
   pthread_barrier_t ready;
   double start, end = 0;
-  pthread_barrier_init(&ready, NULL, (unsigned)threads + 1);
-  for (int i = 0; i < threads; ++i) {
+  pthread_barrier_init(&ready, NULL, THREADS + 1);
+  for (int i = 0; i < THREADS; ++i) {
     all[i].computation = computation;
-    all[i].count = count / threads;
+    all[i].count = count / THREADS;
     all[i].ready = &ready;
     pthread_create(&all[i].thread, NULL, work, &all[i]);
   }
   pthread_barrier_wait(&ready);
   start = now();
-  for (int i = 0; i < threads; ++i) {
+  for (int i = 0; i < THREADS; ++i) {
     pthread_join(all[i].thread, NULL);
     if (all[i].end > end) end = all[i].end;
   }
@@ -166,14 +168,37 @@ static double in_threads(odla_computation computation, int threads, int count) {
   return end - start;
 }
 
-static void threads(odla_computation computation, int count) {
-  double one[7], eight[7];
-  in_threads(computation, 1, 8);
-  for (int round = 0; round < 7; ++round) {
-    one[round] = in_threads(computation, 1, count);
-    eight[round] = in_threads(computation, 8, count);
+/* The same work, with as many contexts and as much memory, one after the other. */
+static double one_by_one(odla_computation computation, int count) {
+  odla_context contexts[THREADS];
+  float *x[THREADS], *y[THREADS];
+  for (int i = 0; i < THREADS; ++i) {
+    x[i] = ramp(elements), y[i] = ramp(elements);
+    CHECK(odla_CreateContext(&contexts[i]));
+    for (int k = 0; k < 2; ++k) call(computation, contexts[i], x[i], y[i]);
   }
-  printf("threads %.3f %.3f\n", 1e6 * median(one, 7) / count, 1e6 * median(eight, 7) / count);
+  double start = now();
+  for (int i = 0; i < THREADS; ++i)
+    for (int k = 0; k < count / THREADS; ++k) call(computation, contexts[i], x[i], y[i]);
+  double taken = now() - start;
+  for (int i = 0; i < THREADS; ++i) {
+    CHECK(odla_DestroyContext(contexts[i]));
+    free(x[i]), free(y[i]);
+  }
+  return taken;
+}
+
+static void threads(odla_computation computation, int count) {
+  double one[7], eight[7], ratio[7];
+  one_by_one(computation, THREADS);
+  at_once(computation, count);
+  for (int round = 0; round < 7; ++round) {
+    one[round] = one_by_one(computation, count);
+    eight[round] = at_once(computation, count);
+    ratio[round] = eight[round] / one[round];
+  }
+  printf("threads %.3f %.3f %.4f\n", 1e6 * median(one, 7) / count, 1e6 * median(eight, 7) / count,
+         median(ratio, 7));
 }
 
 /* A graph of 1,000 ops. */

@@ -24,7 +24,7 @@ class Beside:
         """``session`` is prepared and ``fits``."""
         self._streams = session._streams
         self._engine: Any = session._engine
-        self._bindings: "weakref.WeakKeyDictionary[PyStepIO, Tuple[Any, Any]]" = (
+        self._bindings: weakref.WeakKeyDictionary[PyStepIO, Tuple[Any, Any]] = (
             weakref.WeakKeyDictionary()
         )
         self._session: Any = None

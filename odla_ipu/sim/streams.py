@@ -5,7 +5,7 @@ batch, replica by replica.
 """
 
 import logging
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Union
 
 import numpy as np
 
@@ -193,7 +193,8 @@ class Streams:
         """Where a step of one micro-batch has its data: for each port the method that binds it,
         and the address; None where arrays do not fit as they are or overlap.
         """
-        sources, targets = [], []
+        sources: List[Tuple[Port, np.ndarray]] = []
+        targets: List[Tuple[Port, np.ndarray]] = []
         for slots, arrays, found in (
             (self.inputs, step._inputs, sources),
             (self.outputs, step._outputs, targets),

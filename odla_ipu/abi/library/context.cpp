@@ -340,6 +340,7 @@ void execute(Run& run) {
   reply.status = ODLA_INTERNAL_LOGIC_ERR;
   reply.message = nullptr;
   reply.number = 0;
+  std::string message;
   const odla_ipu_bridge& side = python();
   {
     WithoutInterpreterLock unlocked;
@@ -348,8 +349,11 @@ void execute(Run& run) {
     // Threads line up here rather than for Python's lock, which they would take from each other.
     run.computation->turn.take([&] {
       side.run(&run.job, &reply);
+      // Another thread may do this, and its next call ends the life of the message.
+      if (reply.message) message = reply.message;
       return reply.number != 0;
     });
+    if (reply.message) reply.message = message.c_str();
   }
   check_reply(reply);
   engine_is_loaded();

@@ -155,3 +155,91 @@ CASE(failures_from_many_threads) {
   for (auto& one : threads) one.join();
   CHECK(failures == 1600);
 }
+
+// Rows of a matrix after some milliseconds of work; with a variable, runs line up for their turn.
+static odla_computation rows_of(bool with_variable) {
+  enum { kSize = 256 };
+  static std::vector<float> identity, zeros(kSize * kSize);
+  odla_computation c = nullptr;
+  identity.assign(kSize * kSize, 0);
+  for (size_t i = 0; i < kSize; ++i) identity[i * (kSize + 1)] = 1;
+  odla_value_type square = type_of(ODLA_FLOAT32, shape_of(2, kSize, kSize));
+  odla_CreateComputation(&c);
+  odla_value rows = odla_CreateArgument(type_of(ODLA_INT32, shape_of(1, 4)), ID("rows"));
+  odla_value x = odla_CreateArgument(square, ID("x"));
+  odla_value w = odla_CreateConstant(square, identity.data(), ID("w"));
+  if (with_variable) {
+    odla_value v = odla_CreateVariable(square, ID("v"));
+    odla_SetValueData(v, zeros.data());
+    x = odla_Add(x, v, nullptr);
+  }
+  for (int i = 0; i < 8; ++i)
+    x = odla_Gemm(x, 0, w, 0, 1, 0, nullptr, undefined_shape(), nullptr);
+  odla_SetValueAsOutput(odla_Gather(x, rows, 0, undefined_shape(), ID("y")));
+  return c;
+}
+
+// Every other run has an index that is out of range, each thread one of its own.
+static void run_long(odla_computation c, int number, int runs) {
+  enum { kSize = 256 };
+  odla_context k;
+  std::vector<float> x(kSize * kSize), y(4 * kSize);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i / kSize + 1000 * number);
+  wrong += odla_CreateContext(&k) != ODLA_SUCCESS;
+  for (int i = 0; i < runs; ++i) {
+    int rows[4] = {0, number, 255, i % 2 ? 7000 + number : i % 256};
+    odla_BindToArgumentById(ID("x"), x.data(), k);
+    odla_BindToArgumentById(ID("rows"), rows, k);
+    odla_BindToOutputById(ID("y"), y.data(), k);
+    odla_status status = odla_ExecuteComputation(c, k, ODLA_COMPUTE_INFERENCE, nullptr);
+    if (i % 2) {
+      char index[16];
+      snprintf(index, sizeof index, "%d", rows[3]);
+      wrong += status != ODLA_INVALID_PARAM || !strstr(odla_ipu_LastError(), index);
+      continue;
+    }
+    wrong += status != ODLA_SUCCESS;
+    for (size_t row = 0; row < 4; ++row)
+      for (size_t j = 0; j < kSize; j += 85)
+        wrong += y[row * kSize + j] != static_cast<float>(rows[row] + 1000 * number);
+  }
+  wrong += odla_DestroyContext(k) != ODLA_SUCCESS;
+}
+
+static void long_runs_on_eight_threads(bool with_variable) {
+  odla_computation c = rows_of(with_variable);
+  std::vector<std::thread> threads;
+  wrong = 0;
+  for (int number = 0; number < 8; ++number)
+    threads.emplace_back([c, number] { run_long(c, number, 40); });
+  for (auto& one : threads) one.join();
+  CHECK(wrong == 0);
+  OK(odla_DestroyComputation(c));
+}
+
+CASE(long_runs_on_eight_threads_side_by_side) { long_runs_on_eight_threads(false); }
+
+CASE(long_runs_on_eight_threads_in_turn) { long_runs_on_eight_threads(true); }
+
+CASE(one_context_on_eight_threads) {
+  odla_computation c = rows_of(false);
+  odla_context k;
+  std::vector<float> x(256 * 256, 3), y(4 * 256);
+  int rows[4] = {0, 1, 2, 3};
+  std::vector<std::thread> threads;
+  wrong = 0;
+  OK(odla_CreateContext(&k));
+  OK(odla_BindToArgumentById(ID("x"), x.data(), k));
+  OK(odla_BindToArgumentById(ID("rows"), rows, k));
+  OK(odla_BindToOutputById(ID("y"), y.data(), k));
+  for (int number = 0; number < 8; ++number)
+    threads.emplace_back([c, k] {
+      for (int i = 0; i < 20; ++i)
+        wrong += odla_ExecuteComputation(c, k, ODLA_COMPUTE_INFERENCE, nullptr) != ODLA_SUCCESS;
+    });
+  for (auto& one : threads) one.join();
+  CHECK(wrong == 0);
+  CHECK(y[0] == 3 && y[4 * 256 - 1] == 3);
+  OK(odla_DestroyContext(k));
+  OK(odla_DestroyComputation(c));
+}
