@@ -69,14 +69,15 @@ class Runner:
                     raise self.closed() from None
                 raise translate(error, f"running '{self.name}'") from error
             end = _clock()
-            self.usage.run(end - start)
+            self.usage.busy_ns += end - start
             for recorder in RECORDERS:
                 recorder.add(self, start, end)
             return end - start
 
     def close(self) -> None:
-        """Free the session."""
-        self.session = None
+        """Free the session, when nothing runs in it."""
+        with self.lock:
+            self.session = None
 
     def closed(self) -> InvalidParameter:
         return InvalidParameter(f"'{self.name}' is closed; compile it again")

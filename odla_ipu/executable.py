@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import threading
 import weakref
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -95,8 +96,9 @@ class Executable:
     """A computation compiled for one device.
 
     ``arguments`` and ``outputs`` give names and types, ``feeds`` and ``fetches`` the same in
-    order.  Safe to use from many threads: runs on one device take turns.  The device stays attached
-    until ``close`` or the end of the object's life.
+    order.  Safe to use from many threads: runs on one device take turns, but on the simulator those
+    of one executable go side by side where that is sooner done.  The device stays attached until
+    ``close`` or the end of the object's life.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class Executable:
         if self._computes:
             with device.lock, _translated(device, f"compiling '{program.name}'"):
                 self.runner.open(self._load(popef, cache))
+        self._of_thread = threading.local()
         self._staged = _Staged(self) if _is_small([*self.feeds, *self.fetches]) else None
 
     def _load(self, popef: str, cache: Optional[str]) -> Any:
@@ -277,13 +280,18 @@ class Executable:
     def _run(
         self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]
     ) -> Optional[Shapes]:
-        runner = self.runner
-        if self._staged is not None and runner.lock.acquire(not runner.side_by_side):
-            try:
-                return self._staged.run(inputs, outputs)
-            finally:
-                runner.lock.release()
-        return Binding(self, inputs, outputs).run()
+        if self._staged is None:
+            return Binding(self, inputs, outputs).run()
+        if self.runner.side_by_side:
+            return self._staged_by_thread().run(inputs, outputs)
+        with self.runner.lock:
+            return self._staged.run(inputs, outputs)
+
+    def _staged_by_thread(self) -> "_Staged":
+        staged: Optional[_Staged] = getattr(self._of_thread, "staged", None)
+        if staged is None:
+            staged = self._of_thread.staged = _Staged(self)
+        return staged
 
     def _check(self, inputs: Sequence[np.ndarray], outputs: Sequence[Optional[np.ndarray]]) -> None:
         self.check_inputs(inputs)
@@ -615,10 +623,10 @@ _NUMBERS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
 def _runner(program: Program, device: Device) -> Runner:
     if program.training is not None:
         return Trainer(program, device)
-    # Variables may be written while the device is not locked.
-    if device.kind == "sim" and not program.values:
-        return ParallelRunner(program, device)
-    return Runner(program.name, program.ops, device)
+    if program.values:
+        # They may be written while the device is not locked.
+        return Runner(program.name, program.ops, device)
+    return ParallelRunner(program, device)
 
 
 class _translated:
@@ -636,8 +644,7 @@ class _translated:
 
 
 def _release(runner: Runner, device: Device, attached: bool, size: int, folder: str) -> None:
-    with runner.lock:
-        runner.close()
+    runner.close()
     if attached:
         device.usage.load(-size)
         device.release()

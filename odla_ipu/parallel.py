@@ -1,9 +1,9 @@
-"""Running a program on the simulator from many threads at once.
+"""Running a program from many threads at once.
 
-Runs on a device take turns.  The simulator splits each op of a run among threads, which threads
-that take turns interrupt each time the turn changes; where one model is run by many threads,
-computing each run in one thread, side by side, uses the CPUs better.  It costs the model's weights
-once more, so it begins when threads have waited as long as loading them takes.
+Runs on a device take turns, on the SDK always.  The simulator splits each op of a run among threads
+of its engine, which lose their CPUs to callers that wait for a turn; where many threads run one
+program, computing each run in one thread, side by side, uses the CPUs better.  It costs the model's
+weights once more, so it begins when threads have waited as long as loading them takes.
 """
 
 import threading
@@ -33,7 +33,7 @@ COST_OF_TURNS = 1.03
 
 
 class ParallelRunner(Runner):
-    """The session of a program on the simulator, and the same program beside it."""
+    """The session of a program and, where the device can do that, the same program beside it."""
 
     __slots__ = (
         "_alone_ns",
@@ -42,6 +42,7 @@ class ParallelRunner(Runner):
         "_changed",
         "_cpu_ns",
         "_cpus",
+        "_device",
         "_ended",
         "_is_taken",
         "_most",
@@ -55,6 +56,7 @@ class ParallelRunner(Runner):
 
     def __init__(self, program: Program, device: Device):
         super().__init__(program.name, program.ops, device)
+        self._device = device
         self._size = program.size
         self._beside: Any = None
         self._cpus = self._most = 1
@@ -79,13 +81,10 @@ class ParallelRunner(Runner):
 
     def open(self, session: Any) -> None:
         super().open(session)
-        from .sim.beside import Beside
-        from .sim.engine import physical_cpus
-
-        if not Beside.fits(session):
+        beside = self._device.beside(session)
+        if beside is None:
             return
-        beside = Beside(session)
-        self._cpus = physical_cpus()
+        self._cpus = beside.cpus
         values = max(self._size - beside.weight_bytes, 1)
         room = max(MAX_BYTES - beside.weight_bytes, 0) // values
         self._most = min(RUNS_PER_CPU * self._cpus, room)
@@ -95,33 +94,35 @@ class ParallelRunner(Runner):
 
     @property
     def side_by_side(self) -> bool:
-        return self._gains(self._most)
+        return self._alone_ns >= LONG_NS and self._beside is not None and self._gains(self._most)
 
     def _gains(self, callers: int) -> bool:
-        """Whether so many runs at a time are done sooner side by side."""
-        return (
-            self._beside is not None
-            and self._alone_ns >= LONG_NS
-            and (
-                self._tries < TRIES
-                or self._cpu_ns
-                <= self._alone_ns * min(callers, self._most, self._cpus) * COST_OF_TURNS
-            )
-        )
+        """Whether so many runs at a time are done sooner side by side, as far as is known."""
+        at_a_time = min(callers, self._most, self._cpus)
+        return self._tries < TRIES or self._cpu_ns <= self._alone_ns * at_a_time * COST_OF_TURNS
+
+    # Who waits for the device holds no lock of this, and who has locked the device takes none: the
+    # device is also locked to free what garbage collection finds, which may begin anywhere.
 
     def run(self, step: Any) -> int:
-        if self._alone_ns < LONG_NS or self._beside is None:
+        """As ``Runner.run``; where ``side_by_side``, the device must not be locked."""
+        if not self.side_by_side:
             return self._measured(step)
         with self._mutex:
             self._callers += 1
             callers = self._callers
         try:
-            if callers > 1 and not RECORDERS and self._gains(callers):
-                return self._run_among(step)
-            return self._take_turn(step)
+            beside = self._beside
+            if callers == 1 or beside is None or RECORDERS or not self._gains(callers):
+                return self._take_turn(step)
+            if beside.is_loaded:
+                taken = self._run_beside(beside, step)
+                return self._take_turn(step) if taken is None else taken
+            return self._wait_and_load(beside, step)
         finally:
             with self._mutex:
                 self._callers -= 1
+                self._changed.notify_all()
 
     def _take_turn(self, step: Any) -> int:
         with self.lock:
@@ -129,10 +130,8 @@ class ParallelRunner(Runner):
             try:
                 return self._measured(step)
             finally:
-                with self._mutex:
-                    self._is_taken = False
-                    self._ended += 1
-                    self._changed.notify_all()
+                self._is_taken = False
+                self._ended += 1
 
     def _measured(self, step: Any) -> int:
         taken = super().run(step)
@@ -140,11 +139,8 @@ class ParallelRunner(Runner):
             self._alone_ns = taken
         return taken
 
-    def _run_among(self, step: Any) -> int:
-        beside = self._beside
-        if beside.is_loaded:
-            taken = self._run_beside(beside, step)
-            return self._take_turn(step) if taken is None else taken
+    def _wait_and_load(self, beside: Any, step: Any) -> int:
+        """Take a turn, and load what runs side by side if threads have waited long enough."""
         arrived = _clock()
         with self.lock:
             self._waited_ns += _clock() - arrived
@@ -179,12 +175,10 @@ class ParallelRunner(Runner):
             finally:
                 with self._mutex:
                     self._running -= 1
-                    if not self._running:
-                        self._changed.notify_all()
         if not self._cpu_ns or cpu < self._cpu_ns:
             self._cpu_ns = cpu
         self._tries += 1
-        self.usage.run(taken)
+        self.usage.run_beside(taken)
         return taken
 
     def _let_end(self) -> None:
@@ -193,8 +187,7 @@ class ParallelRunner(Runner):
         self._changed.wait_for(lambda: not self._is_taken or self._ended != ended)
 
     def close(self) -> None:
-        """Free the sessions, when nothing runs in them."""
+        super().close()
         with self._mutex:
-            self.session = None
             self._changed.wait_for(lambda: not self._running)
         self._beside = None

@@ -75,9 +75,10 @@ class Trainer(Runner):
                 np.copyto(storage.held, arrays[tensor], casting="unsafe")
 
     def close(self) -> None:
-        if self.session is not None:
-            self.download()
-        super().close()
+        with self.lock:
+            if self.session is not None:
+                self.download()
+            super().close()
 
     def _upload(self) -> None:
         """Tell the device what was written on the host.

@@ -224,13 +224,20 @@ def test_short_runs_take_turns():
         assert executable.runner._tries == 0 and not executable.runner.side_by_side
 
 
-def test_programs_with_variables_take_turns():
+def test_programs_with_variables_take_turns(eager):
     with odla.Computation() as c:
         v = odla.variable((2, 3))
         odla.output(odla.add(odla.argument("x", (2, 3)), v), "y")
     with c.compile("sim") as executable:
+        v.set(np.full((2, 3), 2, "f4"))
+
+        def work(number):
+            x = np.full((2, 3), number, "f4")
+            for _ in range(RUNS):
+                assert (executable.run(x=x)["y"] == number + 2).all()
+
+        assert at_once(work) == []
         assert not executable.runner.side_by_side
-        assert type(executable.runner) is not parallel.ParallelRunner
 
 
 def test_all_runs_are_recorded(eager):

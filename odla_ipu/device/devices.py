@@ -100,6 +100,17 @@ class Device:
             provide(self.kind, kernel)
             self._provided.add(kernel)
 
+    def beside(self, session: Any) -> Any:
+        """What runs steps of a prepared session at the same time as that; None where nothing can.
+
+        The SDK's sessions run one step at a time.
+        """
+        if self.kind != "sim":
+            return None
+        from odla_ipu.sim.beside import Beside
+
+        return Beside(session) if Beside.fits(session) else None
+
     def acquire(self) -> Any:
         """Attach if nobody has yet; returns the DeviceInfo.  Pair it with :meth:`release`.
 

@@ -52,9 +52,12 @@ class Usage:
     """What runs and programs of this process take of a device."""
 
     def __init__(self) -> None:
-        self._busy_ns = 0
+        self.busy_ns = 0
+        """Time of runs that took their turn; written under the device's lock."""
+        self._beside_ns = 0
         self._memory = 0
-        self._lock = threading.Lock()
+        # A program may be freed, and its memory counted off, wherever Python collects garbage.
+        self._lock = threading.RLock()
         self._asked = (time.perf_counter_ns(), 0)
 
     @property
@@ -67,15 +70,15 @@ class Usage:
         with self._lock:
             self._memory += size
 
-    def run(self, taken_ns: int) -> None:
-        """Count a run."""
+    def run_beside(self, taken_ns: int) -> None:
+        """Count a run that did not take its turn; the device must not be locked."""
         with self._lock:
-            self._busy_ns += taken_ns
+            self._beside_ns += taken_ns
 
     def share(self) -> float:
         """Busy time in proportion to the time since this was last asked, 1 at most."""
         with self._lock:
-            now, busy = time.perf_counter_ns(), self._busy_ns
+            now, busy = time.perf_counter_ns(), self.busy_ns + self._beside_ns
             since, before = self._asked
             self._asked = now, busy
         return min((busy - before) / max(now - since, 1), 1.0)

@@ -9,7 +9,7 @@ import threading
 import weakref
 from typing import Any, Tuple
 
-from .engine import Engine, run_bound
+from .engine import Engine, physical_cpus, run_bound
 from .session_base import Session
 from .stepio import PyStepIO
 
@@ -34,6 +34,11 @@ class Beside:
         """Whether a step is nothing but one run of one model without a state."""
         engine = session._engine
         return type(engine) is Engine and engine.is_plain and session._steps.total == 1
+
+    @property
+    def cpus(self) -> int:
+        """So many runs can be computed at a time."""
+        return physical_cpus()
 
     @property
     def load_ns(self) -> int:
