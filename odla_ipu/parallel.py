@@ -47,7 +47,6 @@ class ParallelRunner(Runner):
         "_ended",
         "_is_taken",
         "_most",
-        "_mutex",
         "_places",
         "_running",
         "_size",
@@ -67,8 +66,7 @@ class ParallelRunner(Runner):
         """The least processor time of a run side by side; 0: none yet."""
         self._tries = 0
         self._waited_ns = 0
-        self._mutex = threading.Lock()
-        self._changed = threading.Condition(self._mutex)
+        self._changed = threading.Condition(threading.Lock())
         self._callers = 0
         """Threads that are in ``run`` now."""
         self._running = 0
@@ -109,7 +107,7 @@ class ParallelRunner(Runner):
         """As ``Runner.run``; where ``side_by_side``, the device must not be locked."""
         if not self.side_by_side:
             return self._measured(step)
-        with self._mutex:
+        with self._changed:
             self._callers += 1
             callers = self._callers
         try:
@@ -121,7 +119,7 @@ class ParallelRunner(Runner):
                 return self._take_turn(step) if taken is None else taken
             return self._wait_and_load(beside, step)
         finally:
-            with self._mutex:
+            with self._changed:
                 self._callers -= 1
                 self._changed.notify_all()
 
@@ -161,7 +159,7 @@ class ParallelRunner(Runner):
     def _run_beside(self, beside: Any, step: Any) -> Optional[int]:
         """The nanoseconds that the run took; None where the step has to take its turn."""
         with self._places:
-            with self._mutex:
+            with self._changed:
                 self._let_end()
                 if self.session is None:
                     raise self.closed()
@@ -174,7 +172,7 @@ class ParallelRunner(Runner):
             except Exception as error:
                 raise translate(error, f"running '{self.name}'") from error
             finally:
-                with self._mutex:
+                with self._changed:
                     self._running -= 1
         if not self._cpu_ns or cpu < self._cpu_ns:
             self._cpu_ns = cpu
@@ -189,6 +187,6 @@ class ParallelRunner(Runner):
 
     def close(self) -> None:
         super().close()
-        with self._mutex:
+        with self._changed:
             self._changed.wait_for(lambda: not self._running)
         self._beside = None

@@ -531,7 +531,6 @@ def odla_ipu_op(op: int, current: int, slots: Slots, ids: Any, reply: Reply) -> 
 def odla_ipu_run(job: Any, reply: Reply) -> None:
     """Run a program with what is bound; number: whether threads should not line up for it."""
     reply.status = 0
-    reply.number = 0
     try:
         reply.number = execution.run(job)
     except BaseException as error:

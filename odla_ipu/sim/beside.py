@@ -9,7 +9,7 @@ import threading
 import weakref
 from typing import Any, Tuple
 
-from .engine import Engine, physical_cpus, run_bound
+from .engine import Engine, physical_cpus
 from .session_base import Session
 from .stepio import PyStepIO
 
@@ -74,5 +74,5 @@ class Beside:
             found = self._bindings[step] = binding, threading.Lock()
         binding, lock = found
         with lock:
-            run_bound(self._session._sess, binding)
+            self._engine.run_bound(self._session._sess, binding)
         return True

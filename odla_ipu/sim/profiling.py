@@ -15,8 +15,6 @@ import time
 import weakref
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from .exceptions import popart_runtime_error
-
 AND_OF = " and of "
 """Between the ops in the name of a node that computes two of them."""
 
@@ -126,10 +124,7 @@ class EngineRecorder:
             self._open(engine)
         engine.bind_all(self._binding)
         self._runs.append((time.perf_counter_ns(), threading.get_ident()))
-        try:
-            self._session._sess.run_with_iobinding(self._binding, None)
-        except Exception as error:
-            raise popart_runtime_error(f"The stand-in failed to run: {error}") from error
+        engine.run_bound(self._session._sess, self._binding)
 
     def _open(self, engine: Any) -> None:
         start = time.perf_counter_ns()

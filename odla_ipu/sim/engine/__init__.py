@@ -4,7 +4,7 @@ ops that the host runs between them."""
 from .emitter import Rounding
 from .planning import Plan, translate
 from .program import Program, load
-from .runtime import Engine, physical_cpus, run_bound, thread_count
+from .runtime import Engine, physical_cpus, thread_count
 from .translation import Port, Settings, Translation
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Translation",
     "load",
     "physical_cpus",
-    "run_bound",
     "thread_count",
     "translate",
 ]

@@ -187,7 +187,15 @@ class Engine:
 
     def run_plain(self) -> None:
         """Run what is bound.  Raises popart_runtime_error."""
-        run_bound(self._native, self._binding)
+        self.run_bound(self._native, self._binding)
+
+    @staticmethod
+    def run_bound(native: Any, binding: Any) -> None:
+        """Run what is bound in a session of onnxruntime.  Raises popart_runtime_error."""
+        try:
+            native.run_with_iobinding(binding, None)
+        except Exception as error:
+            raise popart_runtime_error(f"The stand-in failed to run: {_reason(error)}") from error
 
     def recorder(self) -> EngineRecorder:
         """What runs in place of ``run_plain`` while runs are recorded."""
@@ -221,14 +229,6 @@ class Engine:
 
     def read_state(self, tensor: str) -> np.ndarray:
         return self._buffers[tensor]
-
-
-def run_bound(native: Any, binding: Any) -> None:
-    """Run what is bound in a session of onnxruntime.  Raises popart_runtime_error."""
-    try:
-        native.run_with_iobinding(binding, None)
-    except Exception as error:
-        raise popart_runtime_error(f"The stand-in failed to run: {_reason(error)}") from error
 
 
 def _unwanted_optimizers(version: str) -> List[str]:
